@@ -1,0 +1,56 @@
+"""Admission: whether an electron may be started here, now. Pure."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..properties import FailureKind
+
+if TYPE_CHECKING:
+    from ..electron import Electron
+
+__all__ = ("Refusal", "admit", "time_left")
+
+
+class Refusal(NamedTuple):
+    """Why an electron is answered without being started."""
+
+    kind: FailureKind
+    message: str
+
+
+def admit(electron: Electron, *, known: bool, cancelled: bool, utc_ns: int) -> Refusal | None:
+    """
+    Decide whether an electron may be started.
+
+    Args:
+        electron: What came in.
+        known: Whether its atom is registered here.
+        cancelled: Whether somebody cancelled it while it was on its way.
+        utc_ns: The moment, in UTC nanoseconds.
+
+    Returns:
+        None to start it, or why not. A cancelled one is told so even if its time is over, an expired one even if its
+        atom is unknown: the first thing that happened counts.
+    """
+    if cancelled:
+        return Refusal(FailureKind.CANCELLED, "cancelled before it was started")
+    if time_left(electron, utc_ns) <= 0:
+        return Refusal(FailureKind.EXPIRED, "its deadline passed before it was started")
+    if not known:
+        return Refusal(FailureKind.UNKNOWN_ATOM, f"atom {electron.atom_id!r} is not registered on this node")
+    return None
+
+
+def time_left(electron: Electron, utc_ns: int) -> float:
+    """
+    Return the seconds an electron has left: the smaller of its budget and the way to its deadline.
+
+    Two clocks may differ, so a deadline alone could let it live too long; a budget alone does not count the time in
+    queues.
+    """
+    budget = inf if electron.budget is None else electron.budget
+    if electron.deadline_ns is None:
+        return budget
+    return min(budget, (electron.deadline_ns - utc_ns) / 1e9)

@@ -1,0 +1,64 @@
+"""Which reply belongs to whom. Pure: a table from electron ids to those who wait."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from ..errors import AtomizerError
+    from ..properties import Progress, Properties
+
+__all__ = ("Correlation", "Expecting")
+
+
+class Expecting(Protocol):
+    """Somebody who waits for the properties of one electron."""
+
+    electron_id: str
+    atom_id: str
+
+    def resolve(self, properties: Properties) -> None:
+        """Take the outcome."""
+        ...
+
+    def fail(self, error: AtomizerError) -> None:
+        """Take it that no outcome will come."""
+        ...
+
+    def advance(self, progress: Progress) -> None:
+        """Take a word on how far it is."""
+        ...
+
+
+class Correlation:
+    """Everything this node has asked for and not heard of. One visible outcome for each id: later ones find nobody."""
+
+    def __init__(self) -> None:
+        self._expecting: dict[str, Expecting] = {}
+
+    def __len__(self) -> int:
+        return len(self._expecting)
+
+    def expect(self, expecting: Expecting) -> None:
+        """
+        Enter somebody who waits.
+
+        Raises:
+            ValueError: That id is waited for already.
+        """
+        if self._expecting.setdefault(expecting.electron_id, expecting) is not expecting:
+            raise ValueError(f"electron {expecting.electron_id!r} is outstanding already: an id is one request")
+
+    def take(self, electron_id: str) -> Expecting | None:
+        """Take out whoever waits for an electron."""
+        return self._expecting.pop(electron_id, None)
+
+    def find(self, electron_id: str) -> Expecting | None:
+        """Return whoever waits for an electron, and leave it there."""
+        return self._expecting.get(electron_id)
+
+    def drain(self) -> list[Expecting]:
+        """Take out everybody."""
+        left = list(self._expecting.values())
+        self._expecting.clear()
+        return left

@@ -1,0 +1,100 @@
+"""Disposition: what becomes of an electron, decided from how it ended. Pure."""
+
+from __future__ import annotations
+
+import traceback
+from asyncio import CancelledError
+from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec.structs import replace
+
+from ..conductor import Settlement
+from ..properties import Failure
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from ..properties import Properties
+
+__all__ = ("GIVE_BACK", "Verdict", "dispose", "failure_of", "interruption", "name_of")
+
+_MESSAGE_MOST = 4_000
+_TRACE_MOST = 16_000
+
+
+class Verdict(NamedTuple):
+    """What to do with a delivery: what to send, each confirmed, and then how to settle."""
+
+    reply: Properties | None
+    settlement: Settlement
+
+
+GIVE_BACK = Verdict(None, Settlement.REQUEUE)
+"""Nothing became of it here: the node stops, or lost its connection."""
+
+_ANSWERED_IN_SILENCE = Verdict(None, Settlement.ACK)
+
+
+def dispose(properties: Properties, reply_to: str) -> Verdict:
+    """
+    Decide what to send and how to settle, now that an electron has an outcome.
+
+    Args:
+        properties: Its outcome: a result or a failure. (An electron without one is given back: `GIVE_BACK`.)
+        reply_to: The node that waits for it; "" means nobody does.
+    """
+    if not reply_to:
+        return _ANSWERED_IN_SILENCE
+    return Verdict(properties, Settlement.ACK)
+
+
+def failure_of(error: BaseException, *, kind: str) -> Failure:
+    """Describe an exception as data. Whatever its `__str__` does, this does not raise."""
+    return Failure(
+        kind=kind,
+        type=name_of(error),
+        message=_message(error),
+        trace=_trace(error),
+    )
+
+
+def interruption(failure: Failure, error: BaseException | None) -> Failure:
+    """Add what an atom raised on its way out to its failure of having been told to stop: a detail of that."""
+    if error is None or isinstance(error, (CancelledError, BaseExceptionGroup)):
+        return failure
+    return replace(
+        failure,
+        type=name_of(error),
+        message=f"{failure.message}; on its way out it raised {_message(error)}",
+        trace=_trace(error),
+    )
+
+
+def name_of(error: BaseException) -> str:
+    """The type of an exception as failures carry it."""
+    return f"{type(error).__module__}.{type(error).__qualname__}"
+
+
+def _message(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except BaseException as second:  # an exception whose str() raises, even SystemExit, is still an answer
+        text = f"(its str() raised {type(second).__name__})"
+    return text[:_MESSAGE_MOST].encode("utf-8", "replace").decode()
+
+
+def _trace(error: BaseException) -> str:
+    try:
+        lines = traceback.format_exception(type(error), error, _own_frames(error.__traceback__))
+    except BaseException as second:  # as above: rendering runs code of the exception's author
+        return f"(its traceback could not be rendered: {type(second).__name__})"
+    return "".join(lines)[-_TRACE_MOST:].encode("utf-8", "replace").decode()
+
+
+def _own_frames(trace: TracebackType | None) -> TracebackType | None:
+    """Leave out the frames of the core that drives the atom: they say nothing to its author."""
+    while (
+        trace is not None and trace.tb_next is not None and trace.tb_frame.f_globals.get("__package__") == __package__
+    ):
+        trace = trace.tb_next
+    return trace

@@ -1,0 +1,416 @@
+"""The flight: one delivery's way from receipt to settlement, and the heart of atomizer."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import ContextVar, copy_context
+from math import inf
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..codec import Bounds, codec_for
+from ..conductor import Frame, Lane, Route, Settlement
+from ..errors import ConductorError, Malformed, NobodyThere
+from ..events import (
+    AtomAbandoned,
+    ElectronBonded,
+    ElectronCancelled,
+    ElectronCompleted,
+    ElectronExpired,
+    ElectronFailed,
+    ElectronReceived,
+    ElectronRefused,
+    ElectronRequeued,
+    PropertiesUnclaimed,
+)
+from ..properties import Ending, FailureKind
+from ..registry import StateRefused
+from .admission import admit, time_left
+from .disposition import GIVE_BACK, Verdict, dispose
+from .identity import Identity, drive
+from .outcome import Outcomes
+from .threads import run_in_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from ..bond import Bond
+    from ..conductor import Connection, Delivery
+    from ..electron import Electron
+    from ..properties import Properties
+    from ..registry import Registration, Registry
+    from ..settings import Settings
+    from .alarm import Alarm, Ring
+    from .broadcast import Broadcast
+    from .remember import Remembered
+    from .slots import Hold
+    from .supervision import Link
+    from .tasks import Tasks
+    from .threads import Threads
+
+__all__ = ("CURRENT", "Flight", "Flights")
+
+CURRENT: ContextVar[Flight | None] = ContextVar("atomizer_flight", default=None)
+"""The flight whose atom's code runs here."""
+
+_NEVER_READ = "(not read)"
+
+
+class Child(Protocol):
+    """An electron that an atom has sent and not heard of."""
+
+    def abort(self) -> None:
+        """Cancel it, without waiting for anything."""
+        ...
+
+
+class Flight:
+    """
+    One delivery on its way through this node.
+
+    Attributes:
+        electron: What was in it, once it is decoded.
+        hold: Its slot.
+        deadline: When the electron's life ends, on the clock's `monotonic()`.
+        until: When its atom must have ended: the deadline or the limit.
+        told: Why its atom was told to stop; None if it was not.
+        abandoned: Its atom did not stop, and another answers for it.
+        children: What its atom has sent and not heard of.
+    """
+
+    __slots__ = (
+        "abandoned",
+        "bond",
+        "children",
+        "connection",
+        "deadline",
+        "delivery",
+        "electron",
+        "hold",
+        "identity",
+        "link",
+        "ring",
+        "started_ns",
+        "told",
+        "until",
+        "worker",
+    )
+
+    def __init__(self, link: Link, connection: Connection, delivery: Delivery, hold: Hold) -> None:
+        self.link = link
+        self.connection = connection
+        self.delivery = delivery
+        self.hold = hold
+        self.electron: Electron | None = None
+        self.identity: Identity | None = None
+        self.worker: asyncio.Task[Any] | None = None
+        self.bond: Bond | None = None
+        self.started_ns = 0
+        self.deadline = inf
+        self.until = inf
+        self.ring: Ring | None = None
+        self.told: FailureKind | Settlement | None = None
+        self.abandoned = False
+        self.children: set[Child] | None = None
+
+    def __repr__(self) -> str:
+        atom_id = self.electron.atom_id if self.electron is not None else _NEVER_READ
+        told = f", told {self.told.value}" if self.told is not None else ""
+        return f"<Flight of {self.delivery.id!r} to {atom_id!r}{told}{', abandoned' if self.abandoned else ''}>"
+
+
+class Flights:
+    """
+    Everything under way on a node, and what it takes to fly.
+
+    Attributes:
+        flying: The flights under way.
+        abandoned: Atoms that did not end when they were told to, and still run.
+        completed, failed: How many electrons ended so.
+    """
+
+    def __init__(  # noqa: PLR0913  # everything it takes to fly, by name
+        self,
+        node: str,
+        *,
+        settings: Settings,
+        registry: Registry,
+        broadcast: Broadcast,
+        alarm: Alarm,
+        tasks: Tasks,
+        threads: Threads,
+        cancelled: Remembered,
+        make_bond: Callable[[Flight], Bond],
+        on_landed: Callable[[], None],
+    ) -> None:
+        self.flying: set[Flight] = set()
+        self.abandoned = 0
+        self.completed = 0
+        self.failed = 0
+        self._settings = settings
+        self._clock = settings.clock
+        self._bounds = Bounds(max_bytes=settings.max_payload_bytes + 64 * 1024, max_depth=settings.max_depth)
+        self._registry = registry
+        self._broadcast = broadcast
+        self._alarm = alarm
+        self._tasks = tasks
+        self._threads = threads
+        self._cancelled = cancelled
+        self._make_bond = make_bond
+        self._outcomes = Outcomes(node, settings)
+        self._on_landed = on_landed
+
+    @property
+    def under_way(self) -> list[Flight]:
+        """The flights that still need an answer."""
+        return [flight for flight in self.flying if not flight.abandoned]
+
+    async def fly(self, flight: Flight) -> None:
+        """
+        Take a delivery to its settlement: answer it, send the answer, and only then settle.
+
+        Cancellation: the delivery is given back.
+        """
+        verdict = GIVE_BACK
+        self.flying.add(flight)
+        try:
+            verdict = await self._answer(flight)  # an atom's fault never raises here
+        finally:
+            try:
+                if not flight.abandoned:  # else another has concluded it
+                    await self._conclude(flight, verdict)
+            finally:
+                self._land(flight)
+
+    def tell(self, flight: Flight, why: FailureKind | Settlement) -> None:
+        """
+        Tell a flight's atom to stop; if it does not within `Settings.cancel_grace`, it is abandoned.
+
+        Args:
+            why: A failure kind to answer with, or `Settlement.REQUEUE` to give the electron back.
+        """
+        if flight.told is not None or (flight.identity is not None and flight.identity.done()):
+            return  # it stops already, or it is over and being answered
+        flight.told = why
+        if flight.identity is not None:
+            flight.identity.cancel()
+            self._watch(flight, self._clock.monotonic() + self._settings.cancel_grace, lambda: self._abandon(flight))
+
+    def cancel(self, electron_id: str) -> None:
+        """Cancel an electron: stop it if it is under way here, else remember to refuse it when it comes."""
+        here = [flight for flight in self.flying if flight.delivery.id == electron_id]
+        for flight in here:
+            self.tell(flight, FailureKind.CANCELLED)
+        if not here:
+            self._cancelled.add(electron_id)
+
+    async def forsake(self, seconds: float) -> None:
+        """Leave what would not stop: its coroutines are not stepped again, its electrons are given back."""
+        workers = [flight.worker for flight in self.flying if flight.worker is not None]
+        for flight in self.flying:
+            if flight.identity is not None:
+                flight.identity.forsaken = True
+        await self._tasks.end(workers, seconds)
+
+    def _land(self, flight: Flight) -> None:
+        self.flying.discard(flight)
+        if flight.abandoned:
+            self.abandoned -= 1
+        self._on_landed()
+
+    async def _conclude(self, flight: Flight, verdict: Verdict) -> None:
+        """Send what is to be sent, each confirmed, and then settle."""
+        settlement = Settlement.REQUEUE  # the honest answer until we know better
+        try:
+            if verdict.reply is not None:
+                await self._reply(flight, verdict.reply)
+            settlement = verdict.settlement
+        except ConductorError as error:  # no confirm: the electron comes again, here or elsewhere
+            self._tell_all(ElectronRequeued, flight, reason=str(error))
+        finally:
+            if not _settled_now(flight, settlement):
+                await flight.link.settle(flight.connection, flight.delivery, settlement)
+
+    async def _reply(self, flight: Flight, properties: Properties) -> None:
+        delivery, link = flight.delivery, flight.link
+        codec, most = link.conductor.codec, link.conductor.max_body_bytes
+        body = codec.encode_reply(properties)
+        if len(body) > most:  # it fitted by itself, but not with what goes around it
+            properties = self._outcomes.too_large(flight, len(body), most)
+            body = codec.encode_reply(properties)
+        frame = Frame(Route(Lane.REPLY, delivery.reply_to), body, codec.content_type, delivery.id)
+        if link.send_nowait(frame):
+            return
+        try:
+            await link.send(frame, self._clock.monotonic() + self._settings.send_patience)
+        except NobodyThere as error:
+            self._tell_all(PropertiesUnclaimed, flight, error=str(error))
+
+    async def _answer(self, flight: Flight) -> Verdict:
+        """Decode, admit, bond, run, encode, dispose."""
+        flight.started_ns = self._clock.utc_ns()
+        try:
+            electron = codec_for(flight.delivery.content_type).decode_electron(flight.delivery.body, self._bounds)
+        except Malformed as error:
+            return self._refuse(flight, FailureKind.MALFORMED, str(error))
+        flight.electron = electron
+        if self._broadcast.listening:
+            self._tell_all(ElectronReceived, flight)
+        registration = self._registry.find(electron.atom_id)
+        refusal = admit(
+            electron,
+            known=registration is not None,
+            cancelled=electron.id in self._cancelled or flight.told is not None,
+            utc_ns=flight.started_ns,
+        )
+        if refusal is not None:
+            unknown = refusal.kind is FailureKind.UNKNOWN_ATOM
+            return self._refuse(
+                flight, refusal.kind, self._registry.miss(electron.atom_id) if unknown else refusal.message
+            )
+        assert registration is not None  # noqa: S101  # admitted means known
+        try:
+            coroutine = self._bond(flight, electron, registration)
+        except Malformed as error:
+            return self._refuse(flight, FailureKind.PAYLOAD_REFUSED, str(error))
+        except StateRefused as error:
+            return self._refuse(flight, FailureKind.STATE_REFUSED, str(error))
+        except BaseException as error:  # the application's own types run code too: it is an atom's fault
+            return self._conclusion(flight, self._outcomes.raised(flight, error))
+        value = await self._run(flight, electron, coroutine)
+        if flight.abandoned:
+            return GIVE_BACK  # never sent: another has answered
+        return self._dispose(flight, electron, registration, value)
+
+    def _bond(self, flight: Flight, electron: Electron, registration: Registration) -> Coroutine[Any, Any, Any]:
+        """Bring electron and atom together: the arguments are checked before anything of the atom's is called."""
+        definition = registration.definition
+        args, kwargs = definition.arguments(electron, self._bounds)
+        instance = registration.instance(electron.copy_state)
+        flight.bond = bond = self._make_bond(flight)
+        if definition.is_async:
+            return registration.call(instance, bond, electron, args, kwargs)
+        return run_in_thread(self._threads, registration.thunk(instance, bond, electron, args, kwargs))
+
+    async def _run(self, flight: Flight, electron: Electron, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Run the atom as itself, until it ends or its time is up. What it raises is in `flight.identity.error`."""
+        self._set_time(flight, electron)
+        worker = asyncio.current_task()
+        assert worker is not None  # noqa: S101  # a worker is a task
+        CURRENT.set(flight)
+        flight.worker = worker
+        flight.identity = identity = Identity(worker, coroutine, copy_context(), electron.atom_id)
+        if self._broadcast.listening:
+            self._tell_all(ElectronBonded, flight)
+        if flight.told is not None:
+            identity.cancel()
+        try:
+            return await drive(identity)
+        finally:
+            CURRENT.set(None)
+            if flight.ring is not None:
+                flight.ring.cancel()
+            if flight.children:
+                _abort_all(flight.children)
+
+    def _set_time(self, flight: Flight, electron: Electron) -> None:
+        left, limit = time_left(electron, flight.started_ns), electron.limit
+        if left == inf and limit is None:
+            return
+        now = self._clock.monotonic()
+        flight.deadline = now + left
+        flight.until = flight.deadline if limit is None else min(flight.deadline, now + limit)
+        self._watch(flight, flight.until, lambda: self.tell(flight, FailureKind.TIMED_OUT))
+
+    def _watch(self, flight: Flight, when: float, call: Callable[[], None]) -> None:
+        if flight.ring is not None:
+            flight.ring.cancel()
+        flight.ring = self._alarm.at(when, call)
+
+    def _abandon(self, flight: Flight) -> None:
+        """Answer for an atom that does not end. Its worker and its slot stay with it."""
+        identity = flight.identity
+        if not isinstance(flight.told, FailureKind) or identity is None or identity.done():
+            return  # being given back: whoever stops the runtime sees to it; or over in this very turn
+        flight.abandoned = True
+        self.abandoned += 1
+        self._tell_all(AtomAbandoned, flight, error=f"told to stop: {flight.told}")
+        if flight.children:
+            _abort_all(flight.children)
+        verdict = self._conclusion(flight, self._outcomes.interrupted(flight, flight.told, None, Ending.ABANDONED))
+        self._tasks.start(self._conclude(flight, verdict), f"atomizer abandoned {flight.delivery.id}")
+
+    def _dispose(self, flight: Flight, electron: Electron, registration: Registration, value: object) -> Verdict:
+        identity, told = flight.identity, flight.told
+        error = identity.error if identity is not None else None
+        if error is None:
+            return self._conclusion(flight, self._returned(flight, electron, registration, value))
+        if told is Settlement.REQUEUE:
+            self._tell_all(ElectronRequeued, flight, reason="this node stops")
+            return GIVE_BACK
+        if isinstance(told, FailureKind):
+            return self._conclusion(flight, self._outcomes.interrupted(flight, told, error, Ending.STOPPED))
+        return self._conclusion(flight, self._outcomes.raised(flight, error))
+
+    def _returned(self, flight: Flight, electron: Electron, registration: Registration, value: object) -> Properties:
+        try:
+            result = registration.definition.encode_result(value)
+        except ValueError as error:
+            return self._outcomes.refused(flight, FailureKind.RESULT_REFUSED, str(error))
+        except BaseException as error:  # encoding runs the application's own code
+            return self._outcomes.raised(flight, error)
+        if len(result.body) > self._settings.max_payload_bytes:
+            return self._outcomes.too_large(flight, len(result.body), self._settings.max_payload_bytes)
+        return self._outcomes.completed(flight, electron, result)
+
+    def _refuse(self, flight: Flight, kind: FailureKind, message: str) -> Verdict:
+        """Answer an electron that was not started."""
+        return self._conclusion(flight, self._outcomes.refused(flight, kind, message))
+
+    def _conclusion(self, flight: Flight, properties: Properties) -> Verdict:
+        self._report(flight, properties)
+        return dispose(properties, flight.delivery.reply_to)
+
+    def _report(self, flight: Flight, properties: Properties) -> None:
+        """Count an outcome, and tell it to whoever listens."""
+        failure = properties.failure
+        if failure is None:
+            self.completed += 1
+            if self._broadcast.listening:
+                self._tell_all(ElectronCompleted, flight)
+            return
+        self.failed += 1
+        if not self._broadcast.listening:
+            return
+        error = f"{failure.type}: {failure.message}" if failure.type else failure.message
+        if failure.kind == FailureKind.CANCELLED:
+            self._tell_all(ElectronCancelled, flight, ending=failure.ending)
+        elif failure.kind == FailureKind.EXPIRED:
+            self._tell_all(ElectronExpired, flight, error=error)
+        elif flight.identity is None:
+            self._tell_all(ElectronRefused, flight, failure=failure.kind, error=error)
+        else:
+            self._tell_all(ElectronFailed, flight, failure=failure.kind, error=error)
+
+    def _tell_all(self, kind: type[Any], flight: Flight, **fields: Any) -> None:
+        electron = flight.electron
+        self._broadcast.emit(
+            kind,
+            electron_id=flight.delivery.id if electron is None else electron.id,
+            atom_id="" if electron is None else electron.atom_id,
+            conductor=flight.link.name,
+            attempt=0 if electron is None else electron.attempt,
+            **fields,
+        )
+
+
+def _abort_all(children: set[Child]) -> None:
+    for child in tuple(children):
+        child.abort()
+    children.clear()
+
+
+def _settled_now(flight: Flight, settlement: Settlement) -> bool:
+    try:
+        return flight.connection.settle_nowait(flight.delivery, settlement)
+    except ConductorError:
+        return False  # `settle` meets the same, and says so

@@ -1,0 +1,191 @@
+"""
+Isolation: an atom's coroutine runs on a worker's task, but not as that task.
+
+A task for each electron costs more than everything else about it (`docs/explanation/cancellation.md`). So a worker
+drives the coroutine by hand: in a context of its own, and with an identity of its own as `asyncio.current_task()`. What
+an atom leaves behind (a timeout not left, a cancel scope not left, `call_later(current_task().cancel)`) keeps that
+identity, and an identity whose atom is over cannot be cancelled: it never reaches the next electron.
+
+Source: "Extending asyncio" in the Python documentation (`asyncio.tasks._enter_task`, `_leave_task`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio.tasks import _enter_task, _leave_task
+from types import coroutine
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Generator
+    from contextvars import Context
+
+__all__ = ("Identity", "drive")
+
+
+class Identity:
+    """
+    What `asyncio.current_task()` is while an atom's own code runs: as much of a task as running code asks of one.
+
+    Attributes:
+        error: What the atom raised, once it is over.
+        forsaken: Set by the runtime before it cancels the worker: the coroutine is not stepped again.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_callbacks",
+        "_cancelling",
+        "_context",
+        "_coro",
+        "_fut_waiter",
+        "_host",
+        "_must_cancel",
+        "_name",
+        "_over",
+        "error",
+        "forsaken",
+    )
+
+    # `_must_cancel` and `_fut_waiter` carry the names that anyio's cancel scopes look for on a task.
+
+    def __init__(self, host: asyncio.Task[Any], coro: Coroutine[Any, Any, Any], context: Context, name: str) -> None:
+        self._host = host
+        self._coro = coro
+        self._context = context
+        self._name = name
+        self._over = False
+        self._cancelling = 0
+        self._must_cancel = False
+        self._fut_waiter: asyncio.Future[Any] | None = None
+        self._callbacks: list[tuple[Callable[[Identity], object], Context | None]] | None = None
+        self.error: BaseException | None = None
+        self.forsaken = False
+
+    def cancel(self, msg: object = None) -> bool:
+        """Throw a `CancelledError` into the atom at its next step; nothing if it is over."""
+        if self._over:
+            return False
+        self._cancelling += 1
+        waiter = self._fut_waiter
+        if waiter is None or not waiter.cancel(msg=msg):
+            self._must_cancel = True
+        return True
+
+    def cancelling(self) -> int:
+        """Count the cancellations that nobody has taken back."""
+        return self._cancelling
+
+    def uncancel(self) -> int:
+        """Take one cancellation back. The last one takes a pending one with it, as tasks do from 3.13 on."""
+        self._cancelling = max(0, self._cancelling - 1)
+        if not self._cancelling:
+            self._must_cancel = False
+        return self._cancelling
+
+    def done(self) -> bool:
+        """Whether the atom is over."""
+        return self._over
+
+    def cancelled(self) -> bool:
+        """Whether the atom ended in a `CancelledError`."""
+        return self._over and isinstance(self.error, asyncio.CancelledError)
+
+    def get_name(self) -> str:
+        """The atom and its electron, for logs."""
+        return self._name
+
+    def set_name(self, value: object) -> None:
+        """Rename it; only this electron is affected."""
+        self._name = str(value)
+
+    def get_coro(self) -> Coroutine[Any, Any, Any]:
+        """The atom's coroutine."""
+        return self._coro
+
+    def get_context(self) -> Context:
+        """The context the atom runs in."""
+        return self._context
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        """The loop it runs on."""
+        return self._host.get_loop()
+
+    def add_done_callback(self, fn: Callable[[Identity], object], /, *, context: Context | None = None) -> None:
+        """Have a function called soon after the atom is over."""
+        if self._over:
+            self.get_loop().call_soon(fn, self, context=context)
+        elif self._callbacks is None:
+            self._callbacks = [(fn, context)]
+        else:
+            self._callbacks.append((fn, context))
+
+    def remove_done_callback(self, fn: Callable[[Identity], object], /) -> int:
+        """Forget a function; return how often it was there."""
+        kept = [entry for entry in self._callbacks or () if entry[0] != fn]
+        removed = len(self._callbacks or ()) - len(kept)
+        self._callbacks = kept
+        return removed
+
+    def __repr__(self) -> str:
+        return f"<Identity {self._name!r} {'over' if self._over else 'running'} on {self._host.get_name()!r}>"
+
+    def end(self) -> None:
+        """Let it be over: from now on nothing can cancel it."""
+        self._over = True
+        if self._callbacks:
+            for fn, context in self._callbacks:
+                self.get_loop().call_soon(fn, self, context=context)
+
+
+@coroutine
+def drive(identity: Identity) -> Generator[Any, Any, Any]:
+    """
+    Run an atom's coroutine to its end, on the task that awaits this.
+
+    Returns:
+        What the atom returned; None if it raised (`identity.error` then holds what). An atom's exception never raises
+        here.
+
+    Raises:
+        CancelledError: This task was cancelled with `identity.forsaken` set: the coroutine was closed, or left if it
+            would not.
+
+    Cancellation: of this task goes on to the atom.
+    """
+    host, loop, coro, context = identity._host, identity._host.get_loop(), identity._coro, identity._context
+    step: Callable[[Any], Any] = coro.send
+    value: Any = None
+    try:
+        while True:
+            if identity._must_cancel:
+                identity._must_cancel = False
+                step, value = coro.throw, asyncio.CancelledError()
+            _leave_task(loop, host)
+            _enter_task(loop, identity)  # type: ignore[arg-type]  # it is what running code asks of a task
+            try:
+                waiter = context.run(step, value)
+            except StopIteration as end:
+                return end.value
+            except BaseException as error:  # whatever an atom raises is its answer, never our end
+                identity.error = error
+                return None
+            finally:
+                _leave_task(loop, identity)  # type: ignore[arg-type]
+                _enter_task(loop, host)
+            identity._fut_waiter = waiter
+            if identity._must_cancel and waiter is not None and waiter.cancel():
+                identity._must_cancel = False
+            try:
+                value = yield waiter
+                step = coro.send
+            except GeneratorExit:  # the loop is gone
+                raise
+            except BaseException as error:
+                if identity.forsaken:
+                    raise
+                step, value = coro.throw, error
+            finally:
+                identity._fut_waiter = None
+    finally:
+        identity.end()

@@ -1,0 +1,269 @@
+"""The node: everything of a runtime that lives on the event loop, wired together, opened and closed in order."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from contextvars import copy_context
+from typing import TYPE_CHECKING
+
+from ..cancellation import cleanup
+from ..codec import codec_for
+from ..conductor import Capability, Durability, Lane, Route, Settlement
+from ..control import Cancel
+from ..errors import AtomizerBug, Malformed, NotRunning
+from ..events import RuntimeFaulted
+from .alarm import Alarm
+from .correlation import Correlation
+from .credit import allot
+from .flight import Flights
+from .outbound import Outbound
+from .pump import Pump
+from .remember import Remembered
+from .slots import Slots
+from .supervision import Link
+from .tasks import Tasks
+from .threads import Threads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..bond import Bond
+    from ..conductor import Conductor, Delivery
+    from ..registry import Registration, Registry
+    from ..settings import Settings
+    from .broadcast import Broadcast
+    from .flight import Flight
+
+__all__ = ("Node",)
+
+
+class Node:
+    """
+    A runtime's life on its event loop.
+
+    Attributes:
+        links: Its conductors by name, in the order in which they were named.
+        stopping: Set when it takes nothing new any more.
+        fault: What went wrong in atomizer itself, if anything did.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        settings: Settings,
+        registry: Registry,
+        broadcast: Broadcast,
+        serve: bool,
+        make_bond: Callable[[Flight], Bond],
+        on_reply: Callable[[Delivery], None],
+        on_fault: Callable[[], None],
+    ) -> None:
+        self.loop = loop = asyncio.get_running_loop()
+        self.name = name
+        self.links: dict[str, Link] = {}
+        self.stopping = False
+        self.fault: AtomizerBug | None = None
+        self._settings = settings
+        self._registry = registry
+        self._broadcast = broadcast
+        self._serve = serve
+        self._on_reply = on_reply
+        self._on_fault = on_fault
+        self._pumps: dict[str, Pump] = {}
+        self._keepers: dict[str, asyncio.Task[None]] = {}
+        self._credit = settings.slots
+        self._moved = asyncio.Event()
+        self.tasks = Tasks(loop, copy_context(), self._faulted)
+        self.alarm = Alarm(loop, settings.clock)
+        self.slots = Slots(settings.slots, settings.suspended, self._slot_freed)
+        self.correlation = Correlation()
+        self.outbound = Outbound(name, settings=settings, broadcast=broadcast, tasks=self.tasks)
+        self.threads = Threads(loop, f"atomizer-{name}")
+        self.flights = Flights(
+            name,
+            settings=settings,
+            registry=registry,
+            broadcast=broadcast,
+            alarm=self.alarm,
+            tasks=self.tasks,
+            threads=self.threads,
+            cancelled=Remembered(settings.remember),
+            make_bond=make_bond,
+            on_landed=self._moved.set,
+        )
+
+    async def open(self, conductors: list[Conductor]) -> None:
+        """
+        Connect every conductor and begin to take electrons.
+
+        Raises:
+            ConductorUnavailable: One was not ready within `Settings.connect_patience`; nothing stays open.
+
+        Cancellation: nothing stays open, once `close` was called.
+        """
+        for registration in self._registry.registrations:
+            await registration.open()
+        for conductor in conductors:
+            self._attach(conductor)
+        for link in tuple(self.links.values()):
+            await self._until_ready(link)
+        for pump in self._pumps.values():
+            pump.open()
+
+    async def add_conductor(self, conductor: Conductor) -> None:
+        """Connect one more conductor and take electrons from it. Raises as `open`; it is then not there."""
+        link = self._attach(conductor)
+        try:
+            await self._until_ready(link)
+        except BaseException:
+            await self.remove_conductor(conductor.name)
+            raise
+        if conductor.name in self._pumps:
+            self._pumps[conductor.name].open()
+
+    async def remove_conductor(self, name: str) -> None:
+        """Take nothing more from a conductor and close it. What it brought and is under way comes again elsewhere."""
+        self.links.pop(name)
+        pump = self._pumps.pop(name, None)
+        if pump is not None:
+            await pump.close(self._settings.settle_grace)
+        await self.tasks.end((self._keepers.pop(name),), self._settings.settle_grace)
+
+    async def add_atom(self, registration: Registration) -> None:
+        """Make an atom ready, and take its electrons on every conductor."""
+        await registration.open()
+        if self._serve:
+            for link in self.links.values():
+                for route in self._routes_of(registration, link.conductor):
+                    await link.listen(route, self._credit)
+
+    async def remove_atom(self, registration: Registration) -> None:
+        """Leave an atom's route to others, unless another atom shares it."""
+        route = registration.definition.route
+        if not any(other.definition.route == route for other in self._registry.registrations):
+            for link in self.links.values():
+                for own in self._routes_of(registration, link.conductor):
+                    await link.unlisten(own)
+        await registration.close()
+
+    async def close(self, *, drain: bool) -> None:
+        """
+        Take nothing new, let what is under way finish, give the rest back, close.
+
+        Args:
+            drain: Wait up to `Settings.grace` for what is under way; else give it back at once.
+
+        Cancellation: is held up until everything is closed, for a bounded time.
+        """
+        settings = self._settings
+        self.stopping = True
+        with cleanup(settings.grace + settings.cancel_grace + 4 * settings.settle_grace):
+            for pump in self._pumps.values():
+                await pump.close(settings.settle_grace)
+            if drain:
+                await self._landed(settings.grace, self._is_hopeless)
+            await self._give_back()
+            self._answer_nobody()
+            await self._close_everything()
+
+    def take_control(self, delivery: Delivery) -> None:
+        """Do what another node asks for on the CONTROL lane. What a newer node may mean is passed over."""
+        try:
+            control = codec_for(delivery.content_type).decode_control(delivery.body)
+        except Malformed as error:
+            self._broadcast.emit(RuntimeFaulted, electron_id=delivery.id, error=f"malformed control: {error}")
+            return
+        if isinstance(control, Cancel):
+            self.flights.cancel(control.electron_id)
+
+    def _attach(self, conductor: Conductor) -> Link:
+        link = Link(
+            conductor,
+            self.name,
+            settings=self._settings,
+            broadcast=self._broadcast,
+            tasks=self.tasks,
+            on_reply=self._on_reply,
+            on_control=self.take_control,
+        )
+        self.links[conductor.name] = link
+        if self._serve:
+            link.plan(dict.fromkeys(self._routes(conductor), self._credit))
+            self._pumps[conductor.name] = Pump(link, slots=self.slots, flights=self.flights, tasks=self.tasks)
+        self._keepers[conductor.name] = self.tasks.start(link.keep(), f"atomizer keeper {conductor.name}")
+        return link
+
+    def _routes(self, conductor: Conductor) -> list[Route]:
+        return [
+            route for registration in self._registry.registrations for route in self._routes_of(registration, conductor)
+        ]
+
+    def _routes_of(self, registration: Registration, conductor: Conductor) -> tuple[Route, ...]:
+        """Where an atom's electrons come from: its route, and the part of it that is for this node alone."""
+        name = registration.definition.route
+        for_all = Route(Lane.WORK, name)
+        if Capability.NODE not in conductor.capabilities:
+            return (for_all,)
+        return for_all, Route(Lane.WORK, name, self.name)
+
+    async def _until_ready(self, link: Link) -> None:
+        """Wait for the first connection; until then what goes wrong is tried again."""
+        await link.ready(self._settings.clock.monotonic() + self._settings.connect_patience)
+
+    def _slot_freed(self) -> None:
+        """A slot is free: somebody may wait for the next electron, and the routes may need other credit."""
+        for pump in self._pumps.values():
+            pump.prime()
+        credit = allot(self._settings.slots, self.slots.lent, self._credit)
+        if credit != self._credit:
+            self._credit = credit
+            self.tasks.start(self._grant(credit), "atomizer credit")
+        if self.stopping:
+            self._moved.set()
+
+    async def _grant(self, credit: int) -> None:
+        for link in tuple(self.links.values()):
+            for route in self._routes(link.conductor):
+                if credit == self._credit:  # else a newer number is on its way
+                    await link.listen(route, credit)
+
+    async def _landed(self, seconds: float, enough: Callable[[], bool]) -> None:
+        """Wait until nothing is under way any more, or it is enough, or the time is up."""
+        async with AsyncExitStack() as stack:
+            stack.enter_context(cleanup(seconds))
+            while self.flights.under_way and not enough():
+                self._moved.clear()
+                await self._moved.wait()
+
+    def _is_hopeless(self) -> bool:
+        """Whether all that is under way waits for children that nobody will run: this process was their only node."""
+        return all(
+            flight.hold.lent and flight.link.conductor.durability is Durability.PROCESS
+            for flight in self.flights.under_way
+        )
+
+    async def _give_back(self) -> None:
+        for flight in self.flights.under_way:
+            self.flights.tell(flight, Settlement.REQUEUE)
+        await self._landed(self._settings.cancel_grace, lambda: False)
+        await self.flights.forsake(self._settings.settle_grace)
+
+    def _answer_nobody(self) -> None:
+        for expecting in self.correlation.drain():
+            expecting.fail(NotRunning(f"the runtime stopped before electron {expecting.electron_id!r} was answered"))
+
+    async def _close_everything(self) -> None:
+        for registration in self._registry.registrations:
+            await registration.close()
+        await self.tasks.end(self._keepers.values(), self._settings.settle_grace)
+        self.threads.close()
+        self.alarm.close()
+        await self.tasks.end_all(self._settings.settle_grace)
+
+    def _faulted(self, error: BaseException) -> None:
+        self.fault = AtomizerBug(f"a task of the runtime ended in {error!r}")
+        self.fault.__cause__ = error
+        self._broadcast.emit(RuntimeFaulted, error=repr(error))
+        self._on_fault()

@@ -1,0 +1,320 @@
+"""Supervision: one conductor kept connected, and everything that is sent over it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from ..cancellation import cleanup
+from ..conductor import Lane, Route, Settlement, Spread
+from ..errors import (
+    ConductorBroken,
+    ConductorError,
+    ConductorUnavailable,
+    Overloaded,
+)
+from ..events import ConductorConnected, ConductorLost, SettlementLost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..conductor import Conductor, Connection, Delivery, Frame
+    from ..settings import Settings
+    from .broadcast import Broadcast
+    from .tasks import Tasks
+
+__all__ = ("Link", "LinkState", "pause_before")
+
+_REPLY_CREDIT = 1_000  # replies are settled in the turn they come, so this only bounds what one turn brings
+
+
+class LinkState(StrEnum):
+    """Where a conductor is."""
+
+    CONNECTING = "connecting"
+    READY = "ready"
+    LOST = "lost"
+    FAILED = "failed"
+    CLOSED = "closed"
+
+
+class Link:
+    """
+    One conductor, over all its connections.
+
+    A connection that breaks is left to die, and the next is opened here with jittered back-off. Whoever sends over a
+    link need not know: it tries again on the next connection until its time is up.
+
+    Attributes:
+        connection: The live connection, or None.
+        state: Where the conductor is.
+        error: What ended the last connection, or failed the last attempt to open one.
+    """
+
+    def __init__(
+        self,
+        conductor: Conductor,
+        node: str,
+        *,
+        settings: Settings,
+        broadcast: Broadcast,
+        tasks: Tasks,
+        on_reply: Callable[[Delivery], None],
+        on_control: Callable[[Delivery], None],
+    ) -> None:
+        self.conductor = conductor
+        self.name = conductor.name
+        self.connection: Connection | None = None
+        self.state = LinkState.CONNECTING
+        self.error: ConductorError | None = None
+        self._node = node
+        self._settings = settings
+        self._clock = settings.clock
+        self._broadcast = broadcast
+        self._tasks = tasks
+        self._on_reply = on_reply
+        self._on_control = on_control
+        self._work: dict[Route, int] = {}
+        self._changed = asyncio.Event()
+
+    def __repr__(self) -> str:
+        return f"<Link {self.name!r} {self.state}, {len(self._work)} routes>"
+
+    async def keep(self) -> None:
+        """
+        Keep the conductor connected, until it refuses us for good.
+
+        Cancellation: ends the connection cleanly.
+        """
+        attempt = 0
+        try:
+            while True:
+                try:
+                    async with AsyncExitStack() as stack:
+                        connection = await self._connect(stack)
+                        attempt = 0
+                        await self._read_control(connection)
+                except ConductorError as error:
+                    self._lose(error)
+                    if self.state is LinkState.FAILED:
+                        return
+                await asyncio.sleep(pause_before(attempt, self._settings))
+                attempt += 1
+        finally:
+            self.connection = None
+            if self.state is not LinkState.FAILED:
+                self._move(LinkState.CLOSED)
+
+    async def ready(self, until: float) -> Connection:
+        """
+        Wait for a live connection.
+
+        Args:
+            until: The moment to give up, on the clock's `monotonic()`.
+
+        Raises:
+            ConductorUnavailable: There was none until then, or there will be none.
+        """
+        while (connection := self.connection) is None:
+            left = until - self._clock.monotonic()
+            if self.state in (LinkState.FAILED, LinkState.CLOSED) or left <= 0:
+                why = f": {self.error}" if self.error is not None else ""
+                raise ConductorUnavailable(
+                    f"conductor {self.name!r} is {self.state}{why}", permanent=self.state is LinkState.FAILED
+                ) from self.error
+            try:
+                async with asyncio.timeout(left):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+        return connection
+
+    async def receive_work(self) -> tuple[Connection, Delivery]:
+        """Wait for the next electron, over as many connections as it takes."""
+        while True:
+            connection = self.connection
+            if connection is None:
+                await self._changed.wait()
+                continue
+            try:
+                delivery = connection.receive_nowait(Lane.WORK)
+                if delivery is None:
+                    delivery = await connection.receive(Lane.WORK)
+            except ConductorError:
+                await self._gone(connection)
+            else:
+                return connection, delivery
+
+    def plan(self, work: dict[Route, int]) -> None:
+        """Say which routes to take electrons from, with how much credit, before the first connection."""
+        self._work.update(work)
+
+    async def listen(self, route: Route, credit: int) -> None:
+        """Take electrons of a route with so much credit, now and on every connection to come."""
+        if self._work.get(route) == credit:
+            return
+        self._work[route] = credit
+        connection = self.connection
+        if connection is not None:
+            await self._ask(connection, route, credit)
+
+    async def unlisten(self, route: Route) -> None:
+        """Leave a route to others."""
+        self._work.pop(route, None)
+        connection = self.connection
+        if connection is None:
+            return
+        try:
+            async with asyncio.timeout(self._settings.confirm_timeout):
+                await connection.unlisten(route)
+        except (ConductorBroken, TimeoutError):  # the next connection will not listen there
+            return
+
+    def send_nowait(self, frame: Frame) -> bool:
+        """Send a frame if that needs no waiting."""
+        connection = self.connection
+        return connection is not None and connection.send_nowait(frame)
+
+    async def send(self, frame: Frame, until: float, renew: Callable[[], Frame] | None = None) -> None:
+        """
+        Send a frame until it is confirmed: over broken connections, lost confirms and full routes.
+
+        What is sent again has the same id, so the other side can tell.
+
+        Args:
+            frame: What to send.
+            until: The moment to give up, on the clock's `monotonic()`.
+            renew: Makes the frame anew for another try: the time left in it has become less.
+
+        Raises:
+            NobodyThere, TooLarge, CapabilityMissing: It was certainly not taken, and will not be.
+            Overloaded: The route stayed full until then.
+            ConductorBroken, ConductorUnavailable: No confirm came until then; whether it was taken is unknown.
+        """
+        if self.send_nowait(frame):
+            return
+        attempt = 0
+        while True:
+            try:
+                await self._attempt(await self.ready(until), frame, until)
+            except (ConductorBroken, Overloaded):
+                pause = pause_before(attempt, self._settings)
+                if self._clock.monotonic() + pause > until:
+                    raise
+            else:
+                return
+            await asyncio.sleep(pause)
+            attempt += 1
+            frame = renew() if renew is not None else frame
+
+    async def settle(self, connection: Connection, delivery: Delivery, settlement: Settlement) -> None:
+        """
+        Settle a delivery on the connection that brought it.
+
+        If that connection is gone the delivery comes again, and there is nothing to do but to say so.
+
+        Cancellation: is held up until the settlement went out, at most `Settings.settle_grace`.
+        """
+        try:
+            with cleanup(self._settings.settle_grace) as scope:
+                await connection.settle(delivery, settlement)
+        except ConductorError as error:
+            self._unsettled(delivery, error)
+        else:
+            if scope.cancelled_caught:
+                self._unsettled(delivery, TimeoutError("no answer within Settings.settle_grace"))
+
+    async def _connect(self, stack: AsyncExitStack) -> Connection:
+        """Open a connection and listen on everything on it, before anybody may use it."""
+        try:
+            async with asyncio.timeout(self._settings.connect_patience):
+                connection = await stack.enter_async_context(self.conductor.connect())
+                await self._listen_on_everything(connection)
+        except ConductorError:
+            raise
+        except TimeoutError as error:
+            raise ConductorUnavailable(
+                f"conductor {self.name!r} was not ready within {self._settings.connect_patience:g} s "
+                "(Settings.connect_patience)"
+            ) from error
+        except Exception as error:  # a conductor lets through what it should translate: that must not end the node
+            raise ConductorUnavailable(f"conductor {self.name!r} raised {error!r} while connecting") from error
+        self.connection = connection
+        stack.callback(self._disconnect)
+        self._move(LinkState.READY)
+        self._broadcast.emit(ConductorConnected, conductor=self.name)
+        return connection
+
+    async def _listen_on_everything(self, connection: Connection) -> None:
+        replies = Route(Lane.REPLY, self._node)
+        if not connection.reply_sink(replies, self._on_reply):
+            await connection.listen(replies, _REPLY_CREDIT)
+            self._tasks.start(self._read_replies(connection), f"atomizer replies {self.name}")
+        await connection.listen(Route(Lane.CONTROL, self._node), _REPLY_CREDIT)
+        await connection.listen(Route(Lane.CONTROL, spread=Spread.ALL), _REPLY_CREDIT)
+        for route, credit in tuple(self._work.items()):
+            await connection.listen(route, credit)
+
+    async def _read_control(self, connection: Connection) -> None:
+        """Read the CONTROL lane: this is also how a broken connection is noticed while nothing else happens."""
+        while True:
+            self._on_control(await connection.receive(Lane.CONTROL))
+
+    async def _read_replies(self, connection: Connection) -> None:
+        while True:
+            try:
+                delivery = connection.receive_nowait(Lane.REPLY) or await connection.receive(Lane.REPLY)
+            except ConductorError:
+                return  # the reader of the CONTROL lane hears the same, and opens the next connection
+            self._on_reply(delivery)
+            if not connection.settle_nowait(delivery, Settlement.ACK):
+                await self.settle(connection, delivery, Settlement.ACK)
+
+    async def _attempt(self, connection: Connection, frame: Frame, until: float) -> None:
+        seconds = min(self._settings.confirm_timeout, max(0.0, until - self._clock.monotonic()))
+        try:
+            async with asyncio.timeout(seconds):
+                await connection.send(frame)
+        except TimeoutError as error:
+            raise ConductorBroken(f"conductor {self.name!r} confirmed nothing within {seconds:g} s") from error
+
+    async def _ask(self, connection: Connection, route: Route, credit: int) -> None:
+        try:
+            async with asyncio.timeout(self._settings.confirm_timeout):
+                await connection.listen(route, credit)
+        except (ConductorBroken, TimeoutError):  # the next connection asks for it again
+            return
+
+    async def _gone(self, connection: Connection) -> None:
+        """Wait until a dead connection is noticed by its keeper too."""
+        while self.connection is connection:
+            await self._changed.wait()
+
+    def _disconnect(self) -> None:
+        self.connection = None
+
+    def _lose(self, error: ConductorError) -> None:
+        self.error = error
+        permanent = isinstance(error, ConductorUnavailable) and error.permanent
+        self._move(LinkState.FAILED if permanent else LinkState.LOST)
+        self._broadcast.emit(ConductorLost, conductor=self.name, error=str(error))
+
+    def _move(self, state: LinkState) -> None:
+        self.state = state
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    def _unsettled(self, delivery: Delivery, error: Exception) -> None:
+        self._broadcast.emit(SettlementLost, conductor=self.name, electron_id=delivery.id, error=str(error))
+
+
+def pause_before(attempt: int, settings: Settings) -> float:
+    """
+    Decide the seconds before a new try: doubling from the first to the longest, half of it by chance.
+
+    Without the chance, all nodes of a fleet would come back at the same moment.
+    """
+    longest: float = min(settings.backoff_most, settings.backoff_first * 2.0 ** min(attempt, 32))
+    return longest * (0.5 + settings.random.random() / 2)

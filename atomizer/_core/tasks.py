@@ -1,0 +1,53 @@
+"""Every asyncio task of a runtime: named, held, and ended by its owner alone."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable
+    from contextvars import Context
+
+__all__ = ("Tasks",)
+
+
+class Tasks:
+    """
+    The tasks of one runtime, outside any cancel scope of the application: only their owner cancels them.
+
+    A task that ends in an error it should not have is told to `on_fault`; a task group would cancel the others for it,
+    and with them electrons that have nothing to do with it.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, context: Context, on_fault: Callable[[BaseException], None]
+    ) -> None:
+        self._loop = loop
+        self._context = context
+        self._on_fault = on_fault
+        self._running: set[asyncio.Task[Any]] = set()
+
+    def start(self, coroutine: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        """Start a task in a copy of the runtime's own context, so that nothing leaks from its starter."""
+        task = self._loop.create_task(coroutine, name=name, context=self._context.copy())
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    async def end(self, tasks: Iterable[asyncio.Task[Any]], seconds: float) -> None:
+        """Cancel tasks once and wait for them, at most so long. One that will not end is left behind."""
+        tasks = [task for task in tasks if not task.done()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+
+    async def end_all(self, seconds: float) -> None:
+        """End every task that is left."""
+        await self.end(tuple(self._running), seconds)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._on_fault(error)

@@ -1,0 +1,312 @@
+"""The asker: how a call on a runtime or a bond becomes an electron, and its properties a result."""
+
+from __future__ import annotations
+
+import asyncio
+from math import inf
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ._core.flight import CURRENT
+from .atom import definition_of
+from .codec import codec_for
+from .errors import (
+    AtomFailed,
+    AtomUnknown,
+    ConductorUnknown,
+    Malformed,
+    NobodyThere,
+    NoReplyAsked,
+    PayloadRefused,
+    nearest,
+)
+from .events import ElectronProgressed, PropertiesReceived, PropertiesUnclaimed
+from .handle import Handle, Results, wait_lending
+from .options import NOTHING_SAID, Options
+from .payload import bind_payload
+from .properties import Failure, FailureKind, Progress, Properties
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ._core.alarm import Alarm
+    from ._core.broadcast import Broadcast, EventStream
+    from ._core.correlation import Correlation
+    from ._core.flight import Flight
+    from ._core.outbound import Outbound
+    from ._core.slots import Slots
+    from ._core.supervision import Link
+    from .payload import Payload
+    from .conductor import Delivery
+    from .electron import Electron
+    from .registry import Registry
+    from .settings import Settings
+
+__all__ = ("Asker",)
+
+
+class Target(Protocol):
+    """An atom as its asker sees it."""
+
+    atom_id: str
+    route: str
+    defaults: Options
+    raises: tuple[type[BaseException], ...]
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Payload:
+        """Make a payload of the call's arguments."""
+        ...
+
+    def read(self, properties: Properties) -> object:
+        """Read the result as the atom's declared type."""
+        ...
+
+
+class Asker:
+    """Asks on behalf of one runtime, and hands out what comes back."""
+
+    def __init__(  # noqa: PLR0913  # everything it takes to ask, by name
+        self,
+        *,
+        settings: Settings,
+        defaults: Options,
+        registry: Registry,
+        links: dict[str, Link],
+        outbound: Outbound,
+        correlation: Correlation,
+        alarm: Alarm,
+        broadcast: Broadcast,
+        slots: Slots,
+        check_open: Callable[[Flight | None], None],
+    ) -> None:
+        self._settings = settings
+        self._clock = settings.clock
+        self._defaults = defaults
+        self._registry = registry
+        self._links = links
+        self._outbound = outbound
+        self._correlation = correlation
+        self._alarm = alarm
+        self._broadcast = broadcast
+        self._slots = slots
+        self._check_open = check_open
+
+    async def run(self, parent: Flight | None, atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Ask and wait. Cancellation: cancels the electron."""
+        handle = await self.send(parent, atom, args, kwargs)
+        try:
+            return await handle.result()
+        except asyncio.CancelledError:
+            handle.abort()
+            raise
+
+    async def send(
+        self, parent: Flight | None, atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Handle[Any]:
+        """Ask, and return once the other side has the electron."""
+        self._check_open(parent)
+        target = self._by_id(atom, kwargs) if isinstance(atom, str) else definition_of(atom)
+        options = target.defaults.over(self._defaults)
+        owner = None if options.detached else parent
+        if owner is not None and not owner.hold.lent:
+            self._slots.check_room()
+        deadline = self._outbound.deadline(options, owner)
+        electron = self._electron(target, args, kwargs, options, parent, deadline)
+        handle = Handle[Any](electron.id, target.atom_id, self, read=target.read, raises=target.raises, parent=owner)
+        handle.link = link = self._link(options, parent)
+        await self._post(handle, link, electron, target, options, deadline)
+        if not electron.reply:
+            handle.fail(NoReplyAsked(f"electron {electron.id!r} was sent with reply=False: no outcome comes back"))
+        return handle
+
+    def map(
+        self,
+        parent: Flight | None,
+        atom: Any,
+        items: Any,
+        *,
+        result: Any = None,
+        limit: int | None = None,
+        ordered: bool = False,
+    ) -> Results[Any]:
+        """Ask once for each item, a bounded number at a time."""
+        by_id = {"result": result} if result is not None else {}
+
+        async def send(item: Any) -> Handle[Any]:
+            try:
+                return await self.send(parent, atom, (item,), dict(by_id))
+            except AtomFailed as error:  # not sent at all: a failure like any other to who reads the results
+                return _failed_at_once(error, self)
+
+        most = 2 * self._settings.slots if limit is None else limit
+        return Results(items, send, limit=most, ordered=ordered)
+
+    # What comes back
+
+    def take_reply(self, delivery: Delivery) -> None:
+        """Hand a reply to whoever waits for it. Never raises, never waits."""
+        try:
+            reply = codec_for(delivery.content_type).decode_reply(delivery.body)
+        except Malformed as error:
+            self._broadcast.emit(PropertiesUnclaimed, electron_id=delivery.id, error=f"malformed: {error}")
+            return
+        if isinstance(reply, Properties):
+            self._take_properties(reply)
+        elif isinstance(reply, Progress):
+            self._take_progress(reply)
+
+    def _take_properties(self, properties: Properties) -> None:
+        handle = self._correlation.take(properties.electron_id)
+        ids = {"electron_id": properties.electron_id, "atom_id": properties.atom_id, "attempt": properties.attempt}
+        if handle is None:
+            if self._broadcast.listening:
+                self._broadcast.emit(PropertiesUnclaimed, error="this node does not wait for them (any more)", **ids)
+            return
+        if self._broadcast.listening:
+            self._broadcast.emit(PropertiesReceived, **ids)
+        handle.resolve(properties)  # after its last event: whoever follows it reads to the end
+
+    def _take_progress(self, progress: Progress) -> None:
+        handle = self._correlation.find(progress.electron_id)
+        if handle is None:
+            return
+        handle.advance(progress)
+        if self._broadcast.listening:
+            self._broadcast.emit(
+                ElectronProgressed,
+                electron_id=progress.electron_id,
+                atom_id=handle.atom_id,
+                done=progress.done,
+                total=progress.total,
+                note=progress.note,
+            )
+
+    # What a handle asks for
+
+    def cancel(self, handle: Handle[Any]) -> None:
+        """Tell every node to stop an electron; without an answer from any it counts as cancelled after a while."""
+        self._outbound.cancel(handle.link, handle.electron_id)
+        patience = 2 * self._settings.cancel_grace + self._settings.confirm_timeout
+        message = "it was cancelled, and no node has answered: whoever takes it now refuses it"
+        self._give_up(handle, self._clock.monotonic() + patience, FailureKind.CANCELLED, message)
+
+    def follow(self, handle: Handle[Any]) -> EventStream:
+        """Open the events of one electron, until its outcome is here."""
+        electron_id = handle.electron_id
+        stream = self._broadcast.stream(self._settings.event_ring, lambda event: event.electron_id == electron_id)
+        handle.when_done(lambda _: stream.end())
+        return stream
+
+    # The way of a call
+
+    def _by_id(self, atom_id: str, kwargs: dict[str, Any]) -> Target:
+        registration = self._registry.find(atom_id)
+        route = atom_id if registration is None else registration.definition.route
+        result, options = kwargs.pop("result", None), kwargs.pop("options", None)
+        return AtomById(atom_id, route, result, options or NOTHING_SAID)
+
+    def _electron(
+        self,
+        target: Target,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        options: Options,
+        parent: Flight | None,
+        deadline: float,
+    ) -> Electron:
+        electron_id = options.id or self._outbound.new_id()
+        try:
+            payload = target.bind(args, kwargs)
+        except ValueError as error:
+            failure = Failure(kind=FailureKind.PAYLOAD_REFUSED, message=f"it was not sent: {error}")
+            raise PayloadRefused(failure, atom_id=target.atom_id, electron_id=electron_id) from error
+        return self._outbound.electron(electron_id, target.atom_id, payload, options, parent, deadline)
+
+    def _link(self, options: Options, parent: Flight | None) -> Link:
+        if options.conductor is not None:
+            link = self._links.get(options.conductor)
+            if link is None:
+                raise ConductorUnknown(
+                    f"no conductor named {options.conductor!r} here: {nearest(options.conductor, self._links)}"
+                )
+            return link
+        if parent is not None and self._links.get(parent.link.name) is parent.link:
+            return parent.link
+        return next(iter(self._links.values()))
+
+    async def _post(
+        self, handle: Handle[Any], link: Link, electron: Electron, target: Target, options: Options, deadline: float
+    ) -> None:
+        """Enter the handle, then send: a reply may come before `send` returns."""
+        if electron.reply:
+            self._expect(handle, deadline)
+        try:
+            if not self._outbound.post_nowait(link, electron, target.route, options):
+                await wait_lending(lambda: self._outbound.post(link, electron, target.route, options, deadline))
+        except NobodyThere as error:
+            self._forget(handle)
+            raise self._unknown(target, electron, options) from error
+        except asyncio.CancelledError:
+            self._forget(handle)
+            self._outbound.cancel(link, electron.id)
+            raise
+        except BaseException:
+            self._forget(handle)
+            raise
+
+    def _expect(self, handle: Handle[Any], deadline: float) -> None:
+        self._correlation.expect(handle)
+        if deadline < inf:
+            message = "no answer came until its deadline and the grace after it (Settings.grace)"
+            self._give_up(handle, deadline + self._settings.grace, FailureKind.NO_ANSWER, message)
+        handle.adopt()
+
+    def _forget(self, handle: Handle[Any]) -> None:
+        self._correlation.take(handle.electron_id)
+        handle.disown()
+
+    def _give_up(self, handle: Handle[Any], when: float, kind: FailureKind, message: str) -> None:
+        def give_up() -> None:
+            self._correlation.take(handle.electron_id)
+            handle.resolve(
+                Properties(
+                    electron_id=handle.electron_id,
+                    atom_id=handle.atom_id,
+                    failure=Failure(kind=kind, message=message),
+                )
+            )
+
+        if handle.ring is not None:
+            handle.ring.cancel()
+        handle.ring = self._alarm.at(when, give_up)
+
+    def _unknown(self, target: Target, electron: Electron, options: Options) -> AtomUnknown:
+        where = f" on node {options.node!r}" if options.node else ""
+        message = f"nobody takes electrons for it{where}; {self._registry.miss(target.atom_id)}"
+        failure = Failure(kind=FailureKind.UNKNOWN_ATOM, message=message)
+        return AtomUnknown(failure, atom_id=target.atom_id, electron_id=electron.id)
+
+
+class AtomById:
+    """An atom that its asker knows by id alone: one payload, and a result of whatever type the asker says."""
+
+    raises: tuple[type[BaseException], ...] = ()
+
+    def __init__(self, atom_id: str, route: str, result: Any, options: Options) -> None:
+        self.atom_id = atom_id
+        self.route = route
+        self.defaults = options
+        self._result = result
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Payload:
+        """Encode the payload: `bytes` as they are, anything else as JSON, and nothing as nothing."""
+        return bind_payload(self.atom_id, args, kwargs)
+
+    def read(self, properties: Properties) -> object:
+        """Read the result as the type the asker said, if it said one."""
+        return properties.value() if self._result is None else properties.decode(self._result)
+
+
+def _failed_at_once(error: AtomFailed, desk: Asker) -> Handle[Any]:
+    handle = Handle[Any](error.electron_id, error.atom_id, desk, read=Properties.value)
+    handle.resolve(Properties(electron_id=error.electron_id, atom_id=error.atom_id, failure=error.failure))
+    return handle

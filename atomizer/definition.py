@@ -1,0 +1,183 @@
+"""What a runtime knows of an atom, whatever its form, and the ids that atoms have."""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias, cast
+
+from .errors import RegistrationRefused
+from .options import NOTHING_SAID, Options
+from .payload import encode_payload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FunctionType
+
+    from .atom import Atom, FunctionAtom
+    from .bond import Bond
+    from .bounds import Bounds
+    from .electron import Electron
+    from .payload import Arguments, Payload
+    from .properties import Properties
+
+__all__ = ("Caller", "Definition", "Said")
+
+Caller: TypeAlias = "Callable[[Atom | None, Bond, Electron, tuple[Any, ...], dict[str, Any]], Any]"
+"""Calls an atom with its instance if it has one, the bond, the electron, and the arguments."""
+
+
+class Said(NamedTuple):
+    """What an atom's author says of it."""
+
+    id: str | None = None
+    """None means by where it is written."""
+    route: str | None = None
+    """None means the atom id."""
+    share: bool = False
+    """Classes: one instance serves all electrons."""
+    raises: tuple[type[BaseException], ...] = ()
+    options: Options = NOTHING_SAID
+
+
+class Definition(ABC):
+    """
+    What a runtime knows of an atom.
+
+    Attributes:
+        atom_id: What it is found by.
+        route: Where its electrons go; the atom id unless something else was said.
+        defaults: Its own options.
+        raises: The exceptions that its asker gets as themselves, from the `AtomFailed`.
+        is_async: Whether calling it gives a coroutine; else it runs in a thread.
+    """
+
+    atom_id: str
+    route: str
+    defaults: Options
+    raises: tuple[type[BaseException], ...]
+    is_async: bool
+
+    def __init__(self, written: FunctionType | type, said: Said) -> None:
+        self.atom_id = _id_of(written) if said.id is None else _checked_id(said.id)
+        self.route = said.route or self.atom_id
+        self.defaults = said.options
+        self.raises = said.raises
+        _check_said(self.atom_id, said)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.atom_id!r}>"
+
+    @property
+    @abstractmethod
+    def plain(self) -> FunctionAtom[..., Any, ..., Any] | type[Atom]:
+        """What is registered when this is: the atom as it was declared, without options for a call."""
+
+    @property
+    @abstractmethod
+    def wants_bond(self) -> bool:
+        """Whether it asks for a `Bond`."""
+
+    @abstractmethod
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Payload:
+        """
+        Make a payload of a call's arguments.
+
+        Raises:
+            TypeError: They are not the atom's.
+            ValueError: They cannot be encoded.
+        """
+
+    @abstractmethod
+    def arguments(self, electron: Electron, bounds: Bounds) -> Arguments:
+        """
+        Make arguments of an electron's payload, by position and by name. Neither may be written to.
+
+        Raises:
+            Malformed: The payload does not fit; `path` says where.
+        """
+
+    def encode_result(self, value: object) -> Payload:
+        """
+        Encode what the atom returned: `bytes` as they are, anything else as JSON (None is `null`).
+
+        Raises:
+            ValueError: It cannot be encoded.
+        """
+        return encode_payload(value)
+
+    @abstractmethod
+    def read(self, properties: Properties) -> Any:
+        """
+        Read the result as the type that the atom declares.
+
+        Raises:
+            ValueError: It is not of that type; the message says where.
+        """
+
+    @abstractmethod
+    def prepare(self) -> Caller:
+        """
+        Work out everything that calling the atom needs, once, and return what calls it.
+
+        Raises:
+            RegistrationRefused: It cannot be called with what travels.
+        """
+
+    def with_defaults(self, defaults: Options) -> Self:
+        """Return this definition with other options, and all else shared."""
+        return self._again(defaults=defaults)
+
+    def named(self, id: str | None, route: str | None) -> Self:
+        """Return this definition under another id or on another route, and all else shared."""
+        new_id = self.atom_id if id is None else _checked_id(id)
+        by_default = new_id if self.route == self.atom_id else self.route
+        return self._again(atom_id=new_id, route=route or by_default)
+
+    def _again(self, **changes: Any) -> Self:
+        """Make a second one. `copy.copy` would not: atoms are pickled and copied by reference."""
+        other = object.__new__(type(self))
+        vars(other).update(vars(self) | changes)
+        return other
+
+
+def _id_of(written: FunctionType | type) -> str:
+    """Return the id that a function or a class has by where it is written."""
+    name, module = written.__qualname__, cast("str | None", written.__module__)
+    if "<" in name:  # `<lambda>`, or `<locals>` in front
+        raise RegistrationRefused(f"{name} is local or has no name, so no other node finds it: give it id=…")
+    if module is None:
+        raise RegistrationRefused(f"{name} is in no module, so no other node finds it: give it id=…")
+    return _checked_id(f"{_main_module() if module == '__main__' else module}.{name}")
+
+
+def _main_module() -> str:
+    """Return the name under which other nodes import what runs here as `__main__`."""
+    main = sys.modules["__main__"]
+    spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
+    if spec is not None:
+        return str(spec.name)
+    return Path(file).stem if file else "__main__"  # typed in: nobody can import it
+
+
+def _checked_id(id: str) -> str:
+    if not 0 < len(id) <= _LONGEST_ID:
+        raise RegistrationRefused(f"an atom id has 1 to {_LONGEST_ID} characters, not {len(id)}: {id[:80]!r}")
+    return id
+
+
+_LONGEST_ID = 256
+"""What an electron can carry."""
+
+
+def _check_said(id: str, said: Said) -> None:
+    raises = cast("object", said.raises)
+    if not isinstance(raises, tuple) or not all(map(_is_exception, cast("tuple[object, ...]", raises))):
+        raise RegistrationRefused(f"{id}: raises= is a tuple of exception types, as in raises=(MyError,)")
+    if said.options.id is not None:
+        raise RegistrationRefused(f"{id}: Options.id is for one call: the same id on all is one and the same request")
+
+
+def _is_exception(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseException)

@@ -1,0 +1,306 @@
+"""
+Every exception of atomizer, in one tree.
+
+.. code-block:: text
+
+    AtomizerError
+    ├── AtomFailed                 an electron was answered with a failure (`.failure` says which)
+    │   ├── AtomTimedOut           it ran over its limit or deadline, or no answer came in time
+    │   ├── AtomCancelled          it was cancelled
+    │   ├── AtomUnknown            nobody there has that atom
+    │   ├── PayloadRefused         its payload does not fit the atom
+    │   ├── Expired                it came too late and was not started
+    │   └── Poison                 it was delivered too often without an end
+    ├── RegistrationRefused        the caller's fault: what was registered cannot be
+    ├── Malformed                  bytes that are no electron, properties, …
+    ├── NotRunning                 the runtime is not open (any more)
+    ├── NoReplyAsked               the electron was sent with `reply=False`: no outcome will come
+    ├── TooManyWaiting             too many atoms wait for children on this node
+    ├── ConductorError             the transport's side
+    │   ├── ConductorUnknown       no conductor for that URL, or its package is missing
+    │   ├── ConductorUnavailable   it cannot be reached, or refuses us
+    │   ├── ConductorBroken        the connection died; what was under way is unknown
+    │   ├── ConductorClosed        we closed it
+    │   ├── CapabilityMissing      this transport cannot do that
+    │   └── NotTaken               a frame was certainly not taken
+    │       ├── NobodyThere        nobody listens on that route
+    │       ├── Overloaded         the route is full
+    │       └── TooLarge           the body is over the transport's limit
+    └── AtomizerBug                our fault: please report it
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .properties import Failure
+
+__all__ = (
+    "AtomCancelled",
+    "AtomFailed",
+    "AtomTimedOut",
+    "AtomUnknown",
+    "AtomizerBug",
+    "AtomizerError",
+    "CapabilityMissing",
+    "ConductorBroken",
+    "ConductorClosed",
+    "ConductorError",
+    "ConductorUnavailable",
+    "ConductorUnknown",
+    "Expired",
+    "Malformed",
+    "NoReplyAsked",
+    "NobodyThere",
+    "NotRunning",
+    "NotTaken",
+    "Overloaded",
+    "PayloadRefused",
+    "Poison",
+    "RegistrationRefused",
+    "TooLarge",
+    "TooManyWaiting",
+)
+
+
+class AtomizerError(Exception):
+    """The root of every exception that atomizer raises on purpose."""
+
+
+class AtomFailed(AtomizerError):
+    """
+    An electron was answered with a failure.
+
+    Attributes:
+        failure: What went wrong, as data: kind, type, message, trace, attempts, node.
+        atom_id: The atom that was asked.
+        electron_id: The electron that failed.
+        item: In `map()`, the item this electron was made of; otherwise None.
+    """
+
+    def __init__(self, failure: Failure, *, atom_id: str = "", electron_id: str = "") -> None:
+        self.failure = failure
+        self.atom_id = atom_id
+        self.electron_id = electron_id
+        self.item: object = None
+        super().__init__(failure, atom_id, electron_id)
+
+    def __str__(self) -> str:
+        what = f"{self.failure.type}: {self.failure.message}" if self.failure.type else self.failure.message
+        where = f" on {self.failure.node}" if self.failure.node else ""
+        return f"atom {self.atom_id!r}, electron {self.electron_id!r}{where}: {what}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.failure, self.atom_id, self.electron_id, self.item)
+
+
+def _rebuild(kind: type[AtomFailed], failure: Failure, atom_id: str, electron_id: str, item: object) -> AtomFailed:
+    """Unpickle an `AtomFailed`, whose constructor takes keywords."""
+    error = kind(failure, atom_id=atom_id, electron_id=electron_id)
+    error.item = item
+    return error
+
+
+class AtomTimedOut(AtomFailed):
+    """The atom ran over its limit or deadline, or no answer came until the deadline and the grace after it."""
+
+
+class AtomCancelled(AtomFailed):
+    """The electron was cancelled; `failure.ending` says whether its atom was stopped, killed or abandoned."""
+
+
+class AtomUnknown(AtomFailed):
+    """No atom of that id there; the message names the nearest ones."""
+
+
+class PayloadRefused(AtomFailed):
+    """The payload does not fit the atom's arguments; the atom was not called."""
+
+
+class Expired(AtomFailed):
+    """The electron came after its deadline; the atom was not called."""
+
+
+class Poison(AtomFailed):
+    """The electron was delivered more often than the poison limit without coming to an end."""
+
+
+class RegistrationRefused(AtomizerError):
+    """What was registered cannot be an atom or a conductor here; the message says why and what to do."""
+
+
+class Malformed(AtomizerError):
+    """
+    Bytes that cannot be read as what they should be.
+
+    Attributes:
+        path: Where in the body, as in `$.timeout`; `$` is the whole body.
+        reason: What is wrong there.
+    """
+
+    def __init__(self, reason: str, path: str = "$") -> None:
+        self.reason = reason
+        self.path = path
+        super().__init__(reason, path)
+
+    def __str__(self) -> str:
+        return f"{self.reason} - at `{self.path}`"
+
+
+class NotRunning(AtomizerError):
+    """The runtime is not open: it was not entered yet, or it has stopped."""
+
+
+class NoReplyAsked(AtomizerError):
+    """The electron was sent with `Options(reply=False)`: there is no outcome to wait for."""
+
+
+class TooManyWaiting(AtomizerError):
+    """
+    More atoms of this node wait for children than `Settings.suspended` allows.
+
+    Attributes:
+        suspended: The limit that was met.
+    """
+
+    def __init__(self, suspended: int) -> None:
+        self.suspended = suspended
+        super().__init__(suspended)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.suspended} atoms of this node already wait for their children: "
+            "raise Settings.suspended, or ask with fewer outstanding (map(…, limit=…))"
+        )
+
+
+class ConductorError(AtomizerError):
+    """Something on the side of the transport."""
+
+
+class ConductorUnknown(ConductorError):
+    """No conductor answers to that URL scheme, or the package it needs is not there."""
+
+
+class ConductorUnavailable(ConductorError):
+    """
+    The conductor cannot be reached, or refuses this node (credentials, a name in use, TLS).
+
+    Attributes:
+        permanent: Whether trying again is in vain.
+    """
+
+    def __init__(self, message: str, *, permanent: bool = False) -> None:
+        self.permanent = permanent
+        super().__init__(message)
+
+
+class ConductorBroken(ConductorError):
+    """The connection died. What was under way on it may or may not have arrived."""
+
+
+class ConductorClosed(ConductorError):
+    """We closed the connection, and it was used afterwards."""
+
+
+class CapabilityMissing(ConductorError):
+    """
+    The transport cannot do what was asked of it.
+
+    Attributes:
+        conductor: The conductor's name.
+        capability: What is missing.
+    """
+
+    def __init__(self, conductor: str, capability: str) -> None:
+        self.conductor = conductor
+        self.capability = capability
+        super().__init__(conductor, capability)
+
+    def __str__(self) -> str:
+        return (
+            f"conductor {self.conductor!r} has no capability {self.capability!r}: leave that option out, or use another"
+        )
+
+
+class NotTaken(ConductorError):
+    """A frame was certainly not taken by the other side: sending it again makes no duplicate."""
+
+
+class NobodyThere(NotTaken):
+    """
+    Nobody listens on that route.
+
+    Attributes:
+        route: The route's name.
+    """
+
+    def __init__(self, route: str) -> None:
+        self.route = route
+        super().__init__(route)
+
+    def __str__(self) -> str:
+        return f"nobody listens on {self.route!r}"
+
+
+class Overloaded(NotTaken):
+    """
+    The route is full and stayed full.
+
+    Attributes:
+        route: The route's name.
+        capacity: How many frames it holds; None if the transport does not say.
+    """
+
+    def __init__(self, route: str, capacity: int | None = None) -> None:
+        self.route = route
+        self.capacity = capacity
+        super().__init__(route, capacity)
+
+    def __str__(self) -> str:
+        held = "" if self.capacity is None else f" ({self.capacity} frames)"
+        return f"route {self.route!r} is full{held}: send fewer at a time, or start more nodes"
+
+
+class TooLarge(NotTaken):
+    """
+    A body is over the limit of the transport or of the settings.
+
+    Attributes:
+        size_bytes: What the body weighs.
+        limit_bytes: What is allowed.
+    """
+
+    def __init__(self, size_bytes: int, limit_bytes: int) -> None:
+        self.size_bytes = size_bytes
+        self.limit_bytes = limit_bytes
+        super().__init__(size_bytes, limit_bytes)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.size_bytes:,} bytes are over the limit of {self.limit_bytes:,}: "
+            "send a reference to the data, or raise Settings.max_payload_bytes on both sides"
+        )
+
+
+class AtomizerBug(AtomizerError):
+    """Something in atomizer itself is wrong. Please report it with the traceback."""
+
+
+def nearest(wanted: str, known: Iterable[str]) -> str:
+    """Say which of the known names a wanted one may have meant: the end of an error message."""
+    from difflib import get_close_matches  # only ever needed when something went wrong
+
+    names = sorted(set(known))
+    if not names:
+        return "nothing is registered here"
+    tail = wanted.rpartition(".")[2]
+    same_tail = [name for name in names if name.rpartition(".")[2] == tail]
+    close = list(dict.fromkeys(same_tail + get_close_matches(wanted, names, n=3, cutoff=0.5)))[:3]
+    if close:
+        return "did you mean " + " or ".join(repr(name) for name in close) + "?"
+    shown = ", ".join(repr(name) for name in names[:5])
+    return f"registered here: {shown}" + (" …" if len(names) > 5 else "")

@@ -1,0 +1,363 @@
+"""
+The in-memory conductor: the default, and the reference that other transports are held against.
+
+It walks the real road, bytes included: what passes here passes on a broker. One `MemoryConductor` is one hub, which
+lives and dies with its process; `memory://name` is a hub that the whole process shares.
+
+- A route exists from its first `listen` until its last listener leaves cleanly; a cut keeps it. Of what then still
+  waits, WORK and DEAD are kept for a later listener, and the rest is dropped.
+- A route holds `capacity` frames. Beyond that `send` waits, in order; CONTROL and EVENT lose the oldest instead. What
+  is given back always fits.
+- With `Spread.ALL` and `Spread.LATEST` each listener has copies of its own, and they end with it.
+- REJECT drops: there are no dead letters of the transport's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from math import inf
+from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import parse_qsl, urlsplit
+
+from .codec import MESSAGEPACK
+from .conductor import Capability, Conductor, Connection, Durability, Lane, Settlement
+from .errors import ConductorBroken, ConductorClosed, NobodyThere, TooLarge
+from .memory_hub import Hub
+from .memory_listening import Inbox, Listening, MemoryDelivery
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from .codec import Codec
+    from .conductor import Delivery, Frame, Route
+    from .memory_queue import Queue
+
+__all__ = ("MemoryConductor", "MemoryConnection")
+
+_WORK, _REQUEUE = Lane.WORK, Settlement.REQUEUE  # looked up on the class, an enum's member costs as much as a struct
+_CAPACITY = 10_000
+_MAY_HAVE_NOBODY = frozenset((Lane.DEAD, Lane.CONTROL, Lane.EVENT))
+
+
+class MemoryConductor(Conductor):
+    """
+    A transport inside this process: one object is one hub.
+
+    A hub belongs to one event loop while it has connections. What waits in it outlives them, and the loop.
+
+    Args:
+        name: The cid of events, and what `Options(conductor=…)` means.
+        capacity: How many frames a route holds.
+        codec: How bodies are written; MessagePack if not given.
+        max_body_bytes: The largest body it takes.
+
+    Raises:
+        ValueError: `capacity` is less than 1.
+    """
+
+    capabilities = frozenset(Capability)
+    durability = Durability.PROCESS
+
+    _shared: ClassVar[dict[str, MemoryConductor]] = {}  # by the name in their URLs
+
+    def __init__(
+        self,
+        name: str = "memory",
+        *,
+        capacity: int = _CAPACITY,
+        codec: Codec | None = None,
+        max_body_bytes: int = Conductor.max_body_bytes,
+    ) -> None:
+        if capacity < 1:
+            raise ValueError(f"conductor {name!r}: a route holds at least 1 frame, so capacity cannot be {capacity}")
+        self.name = name
+        self.capacity = capacity
+        self.codec = codec or MESSAGEPACK
+        self.max_body_bytes = max_body_bytes
+        self._hub = Hub(capacity)
+
+    @classmethod
+    def from_url(cls, url: str) -> MemoryConductor:
+        """
+        Return the hub of a URL: `memory://`, `memory://name`, `memory://name?capacity=100`.
+
+        The same name is the same hub, everywhere in the process; the empty name is a name too.
+
+        Raises:
+            ValueError: It is no such URL, has an unknown parameter, or asks for another capacity than the hub has.
+        """
+        name, capacity = _read_url(url)
+        conductor = MemoryConductor._shared.get(name)
+        if conductor is None:
+            conductor = MemoryConductor(name or "memory", capacity=capacity or _CAPACITY)
+            MemoryConductor._shared[name] = conductor
+        if capacity not in (None, conductor.capacity):
+            raise ValueError(f"{url}: this hub is in use with capacity={conductor.capacity}; leave the parameter out")
+        return conductor
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncGenerator[MemoryConnection, None]:
+        """
+        Open one connection. It is ready at once, and closed at once.
+
+        Raises:
+            ConductorUnavailable: The hub has connections on another event loop.
+        """
+        connection = MemoryConnection(self, self._hub)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def cut(self, connection: Connection | None = None) -> None:
+        """
+        Let a connection die as if its wire were cut; without one, all of them at once.
+
+        What they have not settled comes again, counted and marked. A connection that is dead already stays so.
+        """
+        if connection is None:
+            self._hub.part(*self._hub.members, died=True)
+        elif isinstance(connection, MemoryConnection) and connection in self._hub.members:
+            self._hub.part(connection, died=True)
+
+    def __repr__(self) -> str:
+        return f"<MemoryConductor {self.name!r} {self._hub}>"
+
+
+def _read_url(url: str) -> tuple[str, int | None]:
+    parts = urlsplit(url)
+    if parts.scheme != "memory" or parts.fragment:
+        raise ValueError(f"{url!r} is no URL of an in-memory conductor: memory://name?capacity=10000")
+    capacity = None
+    for key, value in parse_qsl(parts.query, keep_blank_values=True):
+        if key != "capacity":
+            raise ValueError(f"{url}: there is no parameter {key!r}; known: 'capacity'")
+        if not value.isdecimal() or int(value) < 1:
+            raise ValueError(f"{url}: capacity is a number of frames, at least 1, and not {value!r}")
+        capacity = int(value)
+    return (parts.netloc + parts.path).rstrip("/"), capacity
+
+
+class MemoryConnection(Connection):
+    """
+    A connection to a hub in this process.
+
+    Raises:
+        ConductorUnavailable: The hub has connections on another event loop.
+    """
+
+    __slots__ = ("_conductor", "_hub", "_inboxes", "_most_bytes", "_over", "_queues", "_sending", "_work", "listenings")
+
+    def __init__(self, conductor: MemoryConductor, hub: Hub) -> None:
+        self.listenings: dict[Route, Listening] = {}
+        self._conductor = conductor
+        self._hub = hub
+        self._queues = hub.queues
+        self._most_bytes = conductor.max_body_bytes
+        self._inboxes = {lane: Inbox() for lane in Lane}
+        self._work = self._inboxes[_WORK]
+        self._sending: set[asyncio.Future[bool]] = set()
+        self._over: type[ConductorBroken | ConductorClosed] | None = None
+        hub.enter(self, asyncio.get_running_loop())
+
+    def __repr__(self) -> str:
+        state = "live" if self._over is None else "dead" if self._over is ConductorBroken else "closed"
+        return f"<MemoryConnection of {self._conductor.name!r} {state}: {list(self.listenings.values())}>"
+
+    # Listening
+
+    async def listen(self, route: Route, credit: int) -> None:
+        """Take frames of a route; never waits. See `Connection.listen`."""
+        if self._over is not None:
+            raise self._error()
+        if credit < 0:
+            raise ValueError(f"route {str(route)!r}: credit is a number of deliveries, and cannot be {credit}")
+        self._listening(route).grant(credit if route.lane.settled else inf)
+
+    async def unlisten(self, route: Route) -> None:
+        """Leave a route cleanly; never waits. What was received there can still be settled."""
+        if self._over is not None:
+            raise self._error()
+        listening = self.listenings.get(route)
+        if listening is not None:
+            self._hub.leave(listening)
+            if not listening.unsettled:
+                del self.listenings[route]
+
+    def reply_sink(self, route: Route, take: Callable[[Delivery], None]) -> bool:
+        """Hand the frames of a REPLY route to a function, in the very call that sends them. See `Connection`."""
+        if self._over is not None:
+            raise self._error()
+        if route.lane is not Lane.REPLY:
+            return False
+        self._listening(route).queue.drain(take)
+        return True
+
+    def _listening(self, route: Route) -> Listening:
+        listening = self.listenings.get(route)
+        if listening is None:
+            listening = Listening(self, self._hub.members[self], self._inboxes[route.lane])
+        if not listening.is_joined:
+            self._hub.join(listening, route)
+            self.listenings[route] = listening
+        return listening
+
+    # Receiving
+
+    async def receive(self, lane: Lane) -> Delivery:
+        """Wait for the next delivery of a lane. See `Connection.receive`."""
+        delivery = self.receive_nowait(lane)
+        if delivery is None:
+            delivery = await self._wait_for_delivery(self._inboxes[lane])
+        return delivery
+
+    def receive_nowait(self, lane: Lane) -> Delivery | None:
+        """Take the next delivery of a lane, if there is one: from its routes in turn."""
+        if self._over is not None:
+            raise self._error()
+        return (self._work if lane is _WORK else self._inboxes[lane]).take()
+
+    async def _wait_for_delivery(self, inbox: Inbox) -> Delivery:
+        waiter: asyncio.Future[MemoryDelivery | None] = asyncio.get_running_loop().create_future()
+        inbox.waiting.append(waiter)
+        try:
+            delivery = await waiter
+        except BaseException:
+            if waiter.done() and not waiter.cancelled():
+                self._hand_on(waiter.result())
+            else:
+                with suppress(ValueError):  # it may have been passed over already
+                    inbox.waiting.remove(waiter)
+            raise
+        if delivery is None or self._over is not None:
+            raise self._error()
+        return delivery
+
+    def _hand_on(self, delivery: MemoryDelivery | None) -> None:
+        """Let another have what came for a receiver that was cancelled; it has not been seen, so it is not marked."""
+        if delivery is None or self._over is not None:
+            return
+        listening = self.listenings.get(delivery.route)
+        if listening is None:  # left meanwhile, on a lane that may be lost
+            return
+        listening.unsettled.pop(delivery.arrival, None)
+        delivery.holder = None
+        self._hub.give_back(listening.queue, delivery)
+
+    # Sending
+
+    async def send(self, frame: Frame) -> None:
+        """Send a frame; wait only while its route is full. See `Connection.send`."""
+        if self._over is not None:
+            raise self._error()
+        if len(frame.body) > self._most_bytes:
+            raise TooLarge(len(frame.body), self._most_bytes)
+        queues = self._hub.queues_for(frame.to)
+        if not queues and frame.to.lane not in _MAY_HAVE_NOBODY:
+            raise NobodyThere(frame.to.name)
+        for queue in tuple(queues):
+            if not queue.put_nowait(frame):
+                await self._wait_for_room(queue, frame)
+
+    def send_nowait(self, frame: Frame) -> bool:
+        """Send a frame, unless its route is full, nobody is there, or it is too large."""
+        if self._over is not None or len(frame.body) > self._most_bytes:
+            return False
+        queue = self._queues.get(frame.to)
+        return queue.put_nowait(frame) if queue is not None else self._send_copies_nowait(frame)
+
+    def _send_copies_nowait(self, frame: Frame) -> bool:
+        queues = self._hub.queues_for(frame.to)
+        if not queues:
+            return frame.to.lane in _MAY_HAVE_NOBODY
+        if not all(queue.has_room for queue in queues):
+            return False
+        for queue in tuple(queues):
+            queue.put_nowait(frame)
+        return True
+
+    async def _wait_for_room(self, queue: Queue, frame: Frame) -> None:
+        waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        entry = (waiter, frame)
+        queue.senders.append(entry)
+        self._sending.add(waiter)
+        try:
+            is_taken = await waiter
+        finally:
+            self._sending.discard(waiter)
+            with suppress(ValueError):  # it is there only if it was cancelled
+                queue.senders.remove(entry)
+        if not is_taken:
+            raise self._error() if self._over is not None else NobodyThere(frame.to.name)
+
+    # Settling
+
+    async def settle(self, delivery: Delivery, settlement: Settlement) -> None:
+        """Settle a delivery; never waits. See `Connection.settle`."""
+        self.settle_nowait(delivery, settlement)
+
+    def settle_nowait(self, delivery: Delivery, settlement: Settlement) -> bool:
+        """Settle a delivery."""
+        if self._over is not None:
+            raise self._error()
+        if (
+            not isinstance(delivery, MemoryDelivery)
+            or (holder := delivery.holder) is None
+            or holder.connection is not self
+        ):
+            raise ValueError(_why_not_to_settle(delivery))
+        delivery.holder = None
+        del holder.unsettled[delivery.arrival]
+        queue = holder.queue
+        if settlement is _REQUEUE:
+            self._hub.give_back(queue, delivery.again(died=False))
+        elif delivery.key:
+            queue.release(delivery.key)
+        if queue.size:
+            holder.offer()
+        return True
+
+    def depth(self, route: Route) -> int:
+        """Count the frames that wait on a route, those not due yet among them."""
+        return self._hub.depth(route)
+
+    # The end
+
+    def close(self) -> None:
+        """Leave cleanly, as `MemoryConductor.connect` does; nothing if it is over."""
+        if self._over is None:
+            self._hub.part(self, died=False)
+
+    def end(self, *, died: bool) -> None:
+        """Refuse every call from now on, and wake those that wait. For the hub."""
+        self._over = ConductorBroken if died else ConductorClosed
+        for inbox in self._inboxes.values():
+            for receiver in inbox.waiting:
+                if not receiver.done():
+                    receiver.set_result(None)
+            inbox.waiting.clear()
+        for sender in self._sending:
+            if not sender.done():
+                sender.set_result(False)
+
+    def forget_waiting(self) -> None:
+        """Drop the calls that wait: their loop is gone. For the hub."""
+        for inbox in self._inboxes.values():
+            inbox.waiting.clear()
+        self._sending.clear()
+
+    def _error(self) -> ConductorBroken | ConductorClosed:
+        whose = f"this connection of conductor {self._conductor.name!r}"
+        if self._over is ConductorClosed:
+            return ConductorClosed(f"{whose} was closed here: open another with connect()")
+        return ConductorBroken(f"{whose} was cut: open another with connect()")
+
+
+def _why_not_to_settle(delivery: Delivery) -> str:
+    what = f"delivery {delivery.id!r} of {str(delivery.route)!r}"
+    if not delivery.route.lane.settled:
+        return f"{what}: deliveries of this lane are not settled"
+    if isinstance(delivery, MemoryDelivery) and delivery.holder is None:
+        return f"{what} was settled before"
+    return f"{what} was not received on this connection: settle it where it was"

@@ -1,0 +1,160 @@
+"""A connection of the in-memory conductor as its routes see it: credit, deliveries, and the calls that wait."""
+
+from __future__ import annotations
+
+from collections import deque
+from math import inf
+from typing import TYPE_CHECKING
+
+from .conductor import Delivery
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from .conductor import Frame
+    from .memory_queue import Queue
+
+__all__ = ("Inbox", "Listening", "MemoryDelivery", "delivery_of")
+
+
+class MemoryDelivery(Delivery):
+    """A delivery of this transport. It is made when its frame is taken, and is itself what waits in the queue."""
+
+    arrival: int = 0
+    """Its number among the frames of the hub."""
+    key: str = ""
+    priority: int = 0
+    expires_at: float = inf
+    holder: Listening | None = None
+    """Who has it, and has not settled it."""
+
+    def again(self, *, died: bool) -> MemoryDelivery:
+        """Make the delivery anew after it was given back, or after its holder died."""
+        return MemoryDelivery(
+            self.route,
+            self.body,
+            self.content_type,
+            self.id,
+            self.reply_to,
+            (self.count or 0) + died,
+            True,
+            self.arrival,
+            self.key,
+            self.priority,
+        )
+
+
+def delivery_of(frame: Frame, arrival: int) -> MemoryDelivery:
+    """Make the delivery that a frame will be."""
+    priority = frame.priority
+    return MemoryDelivery(
+        frame.to,
+        frame.body,
+        frame.content_type,
+        frame.id,
+        frame.reply_to,
+        0,
+        False,
+        arrival,
+        frame.key,
+        priority and (1 if priority > 0 else -1),
+    )
+
+
+class Inbox:
+    """
+    One lane of one connection.
+
+    Attributes:
+        waiting: The calls of `receive` that wait, in order. Each gets a delivery, or None when the connection ends.
+        ready: The routes that may have something, in turn. A route in here may prove empty; one outside has nothing.
+    """
+
+    __slots__ = ("ready", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: deque[asyncio.Future[MemoryDelivery | None]] = deque()
+        self.ready: deque[Listening] = deque()
+
+    def take(self) -> MemoryDelivery | None:
+        """Take the next delivery, from each route in turn."""
+        ready = self.ready
+        while ready:
+            listening = ready.popleft()
+            delivery = listening.take()
+            if delivery is not None:
+                ready.append(listening)
+                return delivery
+            listening.is_ready = False
+        return None
+
+
+class Listening:
+    """
+    One connection that listens on one route.
+
+    Attributes:
+        connection: Whose it is.
+        number: The connection's number in the hub: what a key's choice among listeners goes by.
+        credit: How many deliveries it may hold unsettled; infinite on lanes that are not settled.
+        unsettled: What it holds, by arrival.
+        heads: The frames with a key that are next for it, as a heap of (priority, arrival, frame).
+        is_joined: Whether its queue knows it.
+        is_ready: Whether its inbox has it in `ready`.
+    """
+
+    __slots__ = ("connection", "credit", "heads", "inbox", "is_joined", "is_ready", "number", "queue", "unsettled")
+
+    queue: Queue
+
+    def __init__(self, connection: object, number: int, inbox: Inbox) -> None:
+        self.connection = connection
+        self.number = number
+        self.inbox = inbox
+        self.credit = 0.0
+        self.is_joined = False
+        self.unsettled: dict[int, MemoryDelivery] = {}
+        self.heads: list[tuple[int, int, MemoryDelivery]] = []
+        self.is_ready = False
+
+    def take(self) -> MemoryDelivery | None:
+        """Take the next delivery that credit allows."""
+        unsettled = self.unsettled
+        if len(unsettled) >= self.credit:
+            return None
+        delivery = self.queue.take(self)
+        if delivery is not None and self.queue.is_settled:
+            delivery.holder = self
+            unsettled[delivery.arrival] = delivery
+        return delivery
+
+    def offer(self) -> None:
+        """Hand what may be taken to the receivers that wait, or note that there may be something."""
+        waiting = self.inbox.waiting
+        while waiting:
+            if waiting[0].done():  # cancelled, and not yet awake to leave by itself
+                waiting.popleft()
+            elif (delivery := self.take()) is None:
+                return
+            else:
+                waiting.popleft().set_result(delivery)
+        if not self.is_ready:
+            self.is_ready = True
+            self.inbox.ready.append(self)
+
+    def grant(self, credit: float) -> None:
+        """Change the credit."""
+        was, self.credit = self.credit, credit
+        if (was > 0) != (credit > 0):
+            self.queue.choose_again()
+        if self.queue.size:
+            self.offer()
+
+    def give_up(self) -> list[MemoryDelivery]:
+        """Return what is unsettled, and hold it no longer."""
+        left = list(self.unsettled.values())
+        self.unsettled.clear()
+        return left
+
+    def __repr__(self) -> str:
+        return f"<Listening {self.number} on {self.queue.route}: {len(self.unsettled)} of {self.credit} unsettled>"

@@ -1,0 +1,83 @@
+"""Options of one call: given at the call, on the atom, or as a runtime's default."""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+from msgspec import Struct, structs
+
+__all__ = ("OptionFields", "Options")
+
+
+class Options(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """
+    How an electron is to be treated. None means "not said here".
+
+    The call counts more than the atom, the atom more than the runtime; of two limits the smaller counts.
+
+    Raises:
+        ValueError: A value is outside its range.
+    """
+
+    timeout: float | None = None
+    """Seconds for the electron's whole life; `math.inf` means no end, against a default."""
+    limit: float | None = None
+    """Seconds that one attempt may run."""
+    copy_state: bool | None = None
+    """Whether the atom's registered state is copied for this electron (false: a fresh instance)."""
+    priority: Literal[-1, 0, 1] | None = None
+    """Before (1) or after (-1) the others of its route."""
+    delay: float | None = None
+    """Seconds until it may be delivered."""
+    key: str | None = None
+    """Electrons of one key go to one node, one after another, in order."""
+    node: str | None = None
+    """The node that is to run it."""
+    conductor: str | None = None
+    """The name of the conductor to send it by."""
+    detached: bool | None = None
+    """A child that outlives its parent: only the trace is inherited."""
+    reply: bool | None = None
+    """False: nobody waits for the outcome."""
+    id: str | None = None
+    """An electron id of your own: the same id is the same request."""
+
+    def __post_init__(self) -> None:
+        for name in ("timeout", "limit", "delay"):
+            seconds = getattr(self, name)
+            if seconds is not None and not seconds >= 0:
+                raise ValueError(f"Options.{name} is in seconds and cannot be {seconds!r}")
+        if self.priority not in (None, -1, 0, 1):
+            raise ValueError(f"Options.priority is -1, 0 or 1, not {self.priority!r}")
+
+    def over(self, other: Options) -> Options:
+        """Lay these options over others: what is said here counts, but the smaller limit wins."""
+        if self is NOTHING_SAID:
+            return other
+        if other is NOTHING_SAID:
+            return self
+        merged = {name: mine if (mine := getattr(self, name)) is not None else getattr(other, name) for name in _NAMES}
+        limits = [options.limit for options in (self, other) if options.limit is not None]
+        merged["limit"] = min(limits, default=None)
+        return Options(**merged)
+
+
+class OptionFields(TypedDict, total=False):
+    """The fields of `Options` as keywords: what `.options(…)` takes."""
+
+    timeout: float | None
+    limit: float | None
+    copy_state: bool | None
+    priority: Literal[-1, 0, 1] | None
+    delay: float | None
+    key: str | None
+    node: str | None
+    conductor: str | None
+    detached: bool | None
+    reply: bool | None
+    id: str | None
+
+
+_NAMES = tuple(field.name for field in structs.fields(Options))
+NOTHING_SAID = Options()
+"""The one object that most atoms and runtimes share."""

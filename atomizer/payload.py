@@ -1,0 +1,495 @@
+"""
+The payload mapping: how the arguments of a call become a payload, and a payload arguments again.
+
+| the function takes (besides `Bond`) | its payload is |
+|---|---|
+| nothing | empty |
+| one parameter | the value of that parameter |
+| several parameters | an object, by name |
+
+Values travel as JSON, `bytes` as they are. What is left out of a call does not travel: the defaults of the node that
+runs the function count. A second parameter changes what the payload is, even one with a default.
+"""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from functools import cached_property
+from operator import attrgetter
+from types import SimpleNamespace, UnionType
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    NamedTuple,
+    Never,
+    NoReturn,
+    TypeAlias,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+import msgspec
+from msgspec import UNSET, UnsetType, structs
+from msgspec.inspect import CustomType, Field, Type, type_info
+
+from .bond import Bond
+from .bounds import DEFAULT_BOUNDS, unreadable
+from .electron import JSON, RAW
+from .errors import Malformed, RegistrationRefused
+from .json_values import decode_value, encode_value
+from .properties import Properties
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from .bounds import Bounds
+    from .electron import Electron
+
+__all__ = (
+    "EMPTY",
+    "NO_ARGUMENTS",
+    "Arguments",
+    "FunctionMapping",
+    "Parameters",
+    "Payload",
+    "Reader",
+    "bind_payload",
+    "encode_payload",
+    "reader_of",
+    "result_reader",
+)
+
+Arguments: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
+"""What a function is called with, by position and by name."""
+Reader: TypeAlias = "Callable[[Properties], Any]"
+"""What reads the result out of properties."""
+
+
+class Payload(NamedTuple):
+    """An encoded value, and how it is encoded."""
+
+    body: bytes
+    content_type: str
+
+
+EMPTY = Payload(b"", JSON)
+"""The payload of a call without arguments."""
+NO_ARGUMENTS: Arguments = ((), {})
+"""What a call without arguments is made with. Shared, so never to be written to."""
+
+
+def encode_payload(value: object) -> Payload:
+    """
+    Encode a value as its own type says: `bytes` as they are, anything else as JSON.
+
+    Raises:
+        ValueError: It cannot be encoded.
+    """
+    if isinstance(value, bytes):
+        return Payload(value, RAW)
+    return Payload(encode_value(value), JSON)
+
+
+def bind_payload(atom_id: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Payload:
+    """
+    Encode what an atom without declared parameters is asked with: one payload, or none.
+
+    Raises:
+        TypeError: It is more than that.
+        ValueError: It cannot be encoded.
+    """
+    if kwargs:
+        raise TypeError(f"{atom_id} takes one payload, and no argument by name: {next(iter(kwargs))!r} was given")
+    if len(args) > 1:
+        raise TypeError(f"{atom_id} takes one payload, and {len(args)} were given")
+    return encode_payload(args[0]) if args else EMPTY
+
+
+class FunctionMapping:
+    """
+    What the signature of a function says of payloads: worked out when it is first needed, and kept.
+
+    Annotations may name types that are written further down in the module, so nothing is looked up before.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._name = f"{function.__module__}.{function.__qualname__}"
+
+    def refuse_late_bond(self) -> None:
+        """
+        Refuse a `Bond` that is not the first parameter, as far as it can be told already.
+
+        Raises:
+            RegistrationRefused: There is one.
+        """
+        for parameter in self._parameters:
+            if "Bond" not in str(parameter.annotation):
+                continue
+            try:
+                hint = self._hint(parameter)
+            except RegistrationRefused:
+                continue  # written further down: it is looked up again when it is needed
+            if hint is Bond:
+                self._check_bond(parameter)
+
+    def prepare(self) -> None:
+        """
+        Work out everything now.
+
+        Raises:
+            RegistrationRefused: The function cannot be an atom.
+        """
+        for name in ("wants_bond", "parameters", "read"):
+            getattr(self, name)
+
+    @cached_property
+    def wants_bond(self) -> bool:
+        """
+        Whether the first parameter is the `Bond`.
+
+        Raises:
+            RegistrationRefused: Another one is, or a type cannot be found.
+        """
+        bonds = [parameter for parameter in self._parameters if self._hints[parameter.name] is Bond]
+        for parameter in bonds:
+            self._check_bond(parameter)
+        return bool(bonds)
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        """
+        The way of arguments to a payload and back.
+
+        Raises:
+            RegistrationRefused: A parameter cannot travel; the message names it and says what to do.
+        """
+        parameters = self._parameters[self.wants_bond :]
+        for parameter in parameters:
+            if reason := _CANNOT_TRAVEL.get(parameter.kind):
+                raise RegistrationRefused(f"{self._where(parameter)} {reason}")
+            _check_decodable(self._hints[parameter.name], self._where(parameter))
+        if not parameters:
+            return NoParameters(self._name, parameters)
+        if len(parameters) == 1:
+            return OneParameter(self._name, parameters, self._hints)
+        return SeveralParameters(self._name, parameters, self._hints)
+
+    @cached_property
+    def read(self) -> Reader:
+        """
+        What reads the result as the type that the function declares.
+
+        Raises:
+            RegistrationRefused: That type cannot be read.
+        """
+        return result_reader(self._function)
+
+    @cached_property
+    def _parameters(self) -> list[inspect.Parameter]:
+        return list(inspect.signature(self._function).parameters.values())
+
+    @cached_property
+    def _hints(self) -> dict[str, Any]:
+        return {parameter.name: self._hint(parameter) for parameter in self._parameters}
+
+    def _hint(self, parameter: inspect.Parameter) -> Any:
+        return _resolve(self._function, parameter.annotation, self._where(parameter))
+
+    def _where(self, parameter: inspect.Parameter) -> str:
+        return f"{self._name}: parameter {parameter.name!r}"
+
+    def _check_bond(self, parameter: inspect.Parameter) -> None:
+        if parameter is not self._parameters[0] or parameter.kind is parameter.KEYWORD_ONLY:
+            raise RegistrationRefused(
+                f"{self._where(parameter)}: Bond must be the first parameter: move it to the front"
+            )
+
+
+_CANNOT_TRAVEL: dict[Any, str] = {
+    inspect.Parameter.VAR_POSITIONAL: "takes any number of values: take one list instead",
+    inspect.Parameter.VAR_KEYWORD: "takes any names: take one dict instead",
+    inspect.Parameter.POSITIONAL_ONLY: "is positional-only, and arguments travel by name: remove the `/`",
+}
+
+
+class Parameters(ABC):
+    """How the arguments of one function travel."""
+
+    def __init__(self, name: str, parameters: Sequence[inspect.Parameter]) -> None:
+        self._name = name
+        self._signature = inspect.Signature(parameters)
+
+    @abstractmethod
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Payload:
+        """
+        Make a payload of a call's arguments.
+
+        Raises:
+            TypeError: They are not the function's.
+            ValueError: They cannot be encoded.
+        """
+
+    @abstractmethod
+    def arguments(self, electron: Electron, bounds: Bounds) -> Arguments:
+        """
+        Make arguments of an electron's payload.
+
+        Raises:
+            Malformed: It does not fit; `path` says where.
+        """
+
+    def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self._signature.bind(*args, **kwargs).arguments
+        except TypeError as error:
+            raise TypeError(f"{self._name}(): {error}") from None
+
+
+class NoParameters(Parameters):
+    """Nothing travels."""
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Payload:
+        """Make an empty payload."""
+        if args or kwargs:
+            self._bound(args, kwargs)  # refuses them
+        return EMPTY
+
+    def arguments(self, electron: Electron, bounds: Bounds) -> Arguments:
+        """Make no arguments of an empty payload; `{}` and `null` are other ways to write one."""
+        if electron.payload not in _WRITTEN_EMPTY:
+            raise Malformed("the atom takes no arguments, and the payload is not empty")
+        return NO_ARGUMENTS
+
+
+_WRITTEN_EMPTY = frozenset((b"", b"{}", b"null"))
+
+
+class OneParameter(Parameters):
+    """The payload is the value of the only parameter."""
+
+    def __init__(self, name: str, parameters: Sequence[inspect.Parameter], hints: dict[str, Any]) -> None:
+        super().__init__(name, parameters)
+        (parameter,) = parameters
+        self._parameter = parameter.name
+        self._hint = hint = hints[parameter.name]
+        self._by_name = parameter.kind is parameter.KEYWORD_ONLY
+        self._is_optional = parameter.default is not parameter.empty
+        self._is_untyped = hint in _UNTYPED
+        self._is_bytes = hint is bytes
+        self._may_be_bytes = _may_be_bytes(hint)
+        self._decoder = msgspec.json.Decoder(hint)
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Payload:
+        """Encode the value; a call without it has an empty payload."""
+        if len(args) == 1 and not kwargs and not self._by_name:
+            return self._encode(args[0])
+        bound = self._bound(args, kwargs)
+        return self._encode(bound[self._parameter]) if bound else EMPTY
+
+    def arguments(self, electron: Electron, bounds: Bounds) -> Arguments:
+        """Decode the value; an empty payload leaves it to its default."""
+        value = self._raw(electron) if self._may_be_bytes else UNSET
+        if value is UNSET:
+            body = electron.payload
+            if not body:
+                return self._without()
+            value = decode_value(self._decoder, body, bounds)
+        return ((), {self._parameter: value}) if self._by_name else ((value,), {})
+
+    def _raw(self, electron: Electron) -> bytes | UnsetType:
+        """Return the payload as it came, if that is the value; empty bytes are one, an empty payload is none."""
+        if electron.content_type == RAW:
+            return electron.payload if self._is_bytes else _checked(electron.payload, self._hint)
+        is_value = self._is_bytes and (electron.payload or not self._is_optional)
+        return electron.payload if is_value else UNSET
+
+    def _without(self) -> Arguments:
+        if not self._is_optional:
+            raise Malformed(f"the payload is empty, and parameter {self._parameter!r} has no default")
+        return NO_ARGUMENTS
+
+    def _encode(self, value: Any) -> Payload:
+        if isinstance(value, bytes | bytearray | memoryview):
+            return self._encode_bytes(cast("bytes", value))
+        if self._is_bytes:
+            raise ValueError(f"parameter {self._parameter!r} takes bytes, not {type(value).__qualname__}")
+        return Payload(encode_value(value), JSON)
+
+    def _encode_bytes(self, value: bytes) -> Payload:
+        if self._may_be_bytes:
+            return Payload(bytes(value), RAW)
+        if self._is_untyped:  # as JSON they would arrive as text, and nobody would be told
+            raise ValueError(f"bytes for a parameter that does not say so: annotate {self._parameter!r} as bytes")
+        return Payload(encode_value(value), JSON)
+
+
+class SeveralParameters(Parameters):
+    """The payload is an object, by the names of the parameters."""
+
+    def __init__(self, name: str, parameters: Sequence[inspect.Parameter], hints: dict[str, Any]) -> None:
+        super().__init__(name, parameters)
+        self._positional = tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY)
+        self._named = tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
+        self._defaults = tuple(p.default for p in parameters if p.kind is not p.KEYWORD_ONLY)
+        self._is_plain = not self._named and all(p.default is p.empty for p in parameters)
+        self._decoder = msgspec.json.Decoder(_object_of(parameters, hints))
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Payload:
+        """Encode what is given, by name."""
+        if len(args) == len(self._positional) and not kwargs and not self._named:
+            given = dict(zip(self._positional, args, strict=True))
+        else:
+            given = self._bound(args, kwargs)
+        return Payload(encode_value(given), JSON)
+
+    def arguments(self, electron: Electron, bounds: Bounds) -> Arguments:
+        """Decode what is there, and leave the rest to its defaults."""
+        values = structs.astuple(decode_value(self._decoder, electron.payload or b"{}", bounds))
+        return (values, {}) if self._is_plain else self._with_defaults(values)
+
+    def _with_defaults(self, values: tuple[Any, ...]) -> Arguments:
+        positional = zip(values, self._defaults, strict=False)  # the named ones come after them
+        args = tuple(default if value is UNSET else value for value, default in positional)
+        named = zip(self._named, values[len(args) :], strict=True)
+        return args, {name: value for name, value in named if value is not UNSET}
+
+
+def _object_of(parameters: Sequence[inspect.Parameter], hints: dict[str, Any]) -> type[msgspec.Struct]:
+    """Make the type that an object of arguments is read as. What is left out is `UNSET`: defaults are not ours."""
+    required = [(p.name, hints[p.name]) for p in parameters]
+    optional = [(p.name, Union[hints[p.name], UnsetType], UNSET) for p in parameters]  # noqa: UP007  # made at run time
+    fields = [
+        without if parameter.default is parameter.empty else having
+        for parameter, without, having in zip(parameters, required, optional, strict=True)
+    ]
+    return msgspec.defstruct("Arguments", fields, kw_only=True, forbid_unknown_fields=True)
+
+
+def result_reader(function: Callable[..., Any]) -> Reader:
+    """
+    Make what reads the result of a function as the type that it declares.
+
+    Raises:
+        RegistrationRefused: That type cannot be found, or cannot be read.
+    """
+    where = f"{function.__module__}.{function.__qualname__}: the result"
+    hint = _resolve(function, inspect.signature(function).return_annotation, where)
+    if hint not in _UNTYPED:
+        _check_decodable(hint, where)
+    return reader_of(hint)
+
+
+def reader_of(declared: Any) -> Reader:
+    """
+    Make what reads a result as a type. It raises `ValueError`, with the path, for a result that is not of it.
+
+    Args:
+        declared: Anything msgspec can decode to; `bytes` is the result as it came, `Any` and `object` whatever it is.
+
+    Raises:
+        TypeError: msgspec cannot decode to it.
+    """
+    if declared in _UNTYPED:
+        return Properties.value
+    if declared is bytes:
+        return attrgetter("result")
+    decoder = msgspec.json.Decoder(declared)
+    may_be_bytes = _may_be_bytes(declared)
+
+    def read(properties: Properties) -> Any:
+        try:
+            if may_be_bytes and properties.content_type == RAW:
+                return _checked(properties.result, declared)
+            return decode_value(decoder, properties.result or b"null", DEFAULT_BOUNDS)
+        except Malformed as error:
+            raise ValueError(str(error)) from error
+
+    return read
+
+
+_UNTYPED = (Any, object, Never, NoReturn)
+
+
+def _resolve(function: Callable[..., Any], annotation: Any, where: str) -> Any:
+    """
+    Find the type that an annotation means where its function is written.
+
+    Raises:
+        RegistrationRefused: It cannot be found.
+    """
+    if annotation is inspect.Signature.empty:
+        return Any
+    written = inspect.unwrap(function)
+    parameters = {each.__name__: each for each in getattr(written, "__type_params__", ())}
+    holder = SimpleNamespace(__annotations__={"it": annotation})
+    try:
+        return get_type_hints(holder, written.__globals__, parameters, include_extras=True)["it"]
+    except NameError as error:
+        raise RegistrationRefused(
+            f"{where} is of type {annotation}, and {error.name!r} cannot be found in module {written.__module__}: "
+            "move the type to module level, out of any function and any `if TYPE_CHECKING:`"
+        ) from None
+    except Exception as error:  # an annotation may be any expression
+        raise RegistrationRefused(f"{where} is of type {annotation}, which cannot be evaluated: {error!r}") from error
+
+
+def _check_decodable(hint: Any, where: str) -> None:
+    """
+    Look whether msgspec can decode a type.
+
+    Raises:
+        RegistrationRefused: It cannot.
+    """
+    shown = hint.__qualname__ if isinstance(hint, type) else str(hint)
+    if isinstance(hint, TypeVar) or (get_args(hint) and getattr(hint, "__parameters__", ())):
+        raise RegistrationRefused(f"{where} is of type {shown}, which is generic: say of what type it is, or `object`")
+    try:
+        msgspec.json.Decoder(hint)
+        strangers = sorted({kind.__qualname__ for kind in _strangers(type_info(hint), set())})
+    except Exception as error:  # it evaluates what is written in classes: names may be missing there too
+        raise RegistrationRefused(f"{where} is of type {shown}, which cannot be decoded: {error}") from error
+    if strangers:
+        raise RegistrationRefused(
+            f"{where} is of type {shown}, and {', '.join(strangers)} cannot be decoded: "
+            "make it a msgspec.Struct, a dataclass or a TypedDict"
+        )
+
+
+def _strangers(part: Any, seen: set[int]) -> Iterator[type]:
+    """Find the types inside a type that msgspec knows nothing of: it makes decoders of them that refuse every value."""
+    if isinstance(part, tuple):
+        for each in cast("Iterable[Any]", part):
+            yield from _strangers(each, seen)
+    elif isinstance(part, CustomType):
+        if part.cls is not object:
+            yield part.cls
+    elif isinstance(part, Type | Field) and id(part) not in seen:
+        seen.add(id(part))
+        yield from _strangers(structs.astuple(part), seen)
+
+
+def _may_be_bytes(hint: Any) -> bool:
+    """Whether a value of a type may be bytes, which travel as they are."""
+    if get_origin(hint) in (Union, UnionType, Annotated):
+        return any(_may_be_bytes(part) for part in get_args(hint))
+    return hint is bytes
+
+
+def _checked(body: bytes, hint: Any) -> Any:
+    """
+    Hold bytes against what a type says of them, as their length.
+
+    Raises:
+        Malformed: They do not fit.
+    """
+    try:
+        return msgspec.convert(body, hint)
+    except msgspec.ValidationError as error:
+        raise unreadable(error) from error

@@ -1,0 +1,182 @@
+"""Properties: the outcome of one electron, and what may travel back before it."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from .electron import JSON, RAW, Id, Moment
+from .errors import (
+    AtomCancelled,
+    AtomFailed,
+    AtomTimedOut,
+    AtomUnknown,
+    Expired,
+    PayloadRefused,
+    Poison,
+)
+
+__all__ = ("Ending", "Failure", "FailureKind", "Progress", "Properties")
+
+T = TypeVar("T")
+
+Finite = Annotated[float, Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
+"""Any number on the wire but NaN and infinity, which JSON does not have."""
+
+
+class FailureKind(StrEnum):
+    """What sort of failure an electron was answered with. Readers take other words too: newer nodes may know more."""
+
+    FAILED = "failed"
+    """The atom raised."""
+    TIMED_OUT = "timed_out"
+    """The atom ran over its limit or its deadline."""
+    NO_ANSWER = "no_answer"
+    """Nothing came back until the deadline and the grace after it."""
+    CANCELLED = "cancelled"
+    """Somebody cancelled it."""
+    UNKNOWN_ATOM = "unknown_atom"
+    """No atom of that id there."""
+    PAYLOAD_REFUSED = "payload_refused"
+    """The payload does not fit the atom's arguments."""
+    RESULT_REFUSED = "result_refused"
+    """What the atom returned cannot be encoded, or is too large."""
+    STATE_REFUSED = "state_refused"
+    """The atom's state cannot be made as the electron asks."""
+    EXPIRED = "expired"
+    """It came after its deadline."""
+    POISON = "poison"
+    """It was delivered too often without an end."""
+    MALFORMED = "malformed"
+    """Its bytes cannot be read."""
+    CAPABILITY_MISSING = "capability_missing"
+    """The node cannot do what the electron asks for."""
+
+
+class Ending(StrEnum):
+    """How an atom that was cancelled, or ran over its time, came to its end."""
+
+    STOPPED = "stopped"
+    """It ended by itself when it was cancelled."""
+    KILLED = "killed"
+    """Its process was ended."""
+    ABANDONED = "abandoned"
+    """It would not end: it runs on without anybody, its slot held."""
+
+
+class Failure(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What went wrong with an electron, as data."""
+
+    kind: str
+    """One of `FailureKind`, or a word of a newer node."""
+    type: str = ""
+    """The exception's type, as `module.Name`; empty when there was none."""
+    message: str = ""
+    """What happened, for people."""
+    trace: str = ""
+    """The traceback on the node, trimmed to the atom's own frames; empty when there was none."""
+    attempts: Annotated[int, Meta(ge=1)] = 1
+    """How many times the atom was tried."""
+    node: str = ""
+    """Where it happened."""
+    ending: str = ""
+    """For timed out and cancelled atoms, one of `Ending`."""
+
+
+class Properties(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="reply", tag="properties"):
+    """The outcome of one electron: a result, or a failure."""
+
+    electron_id: Id
+    """The electron this answers."""
+    atom_id: Id = ""
+    """The atom that was asked."""
+    started_ns: Moment = 0
+    """When the node took the electron up, in UTC nanoseconds since 1970."""
+    ended_ns: Moment = 0
+    """When it was done with it, in UTC nanoseconds since 1970."""
+    result: bytes = b""
+    """What the atom returned, encoded as `content_type` says."""
+    content_type: str = JSON
+    """How `result` is encoded."""
+    failure: Failure | None = None
+    """What went wrong; None when the atom returned."""
+    attempt: Annotated[int, Meta(ge=1)] = 1
+    """Which attempt this was."""
+    node: str = ""
+    """The node that ran it."""
+
+    @property
+    def started(self) -> datetime:
+        """When the node took the electron up, in UTC."""
+        return datetime.fromtimestamp(self.started_ns / 1e9, UTC)
+
+    @property
+    def ended(self) -> datetime:
+        """When the node was done with it, in UTC."""
+        return datetime.fromtimestamp(self.ended_ns / 1e9, UTC)
+
+    def decode(self, type: type[T], /) -> T:
+        """
+        Read the result as a type.
+
+        Args:
+            type: Anything msgspec can decode to, or `bytes` for the result as it came.
+
+        Raises:
+            AtomFailed: The electron failed.
+            msgspec.ValidationError: The result is not of that type.
+        """
+        self._raise_failure()
+        if type is bytes:
+            return self.result  # type: ignore[return-value]  # T is bytes here
+        return msgspec.json.decode(self.result, type=type)
+
+    def value(self) -> Any:
+        """
+        Return the result without asking for a type: decoded JSON, or the bytes as they came.
+
+        Raises:
+            AtomFailed: The electron failed.
+        """
+        self._raise_failure()
+        if self.content_type == RAW:
+            return self.result
+        return msgspec.json.decode(self.result) if self.result else None
+
+    def _raise_failure(self) -> None:
+        if self.failure is not None:
+            raise failed(self.failure, atom_id=self.atom_id, electron_id=self.electron_id)
+
+
+class Progress(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="reply", tag="progress"):
+    """How far an atom is, told while it runs. May be lost; only the newest counts."""
+
+    electron_id: Id
+    done: Finite
+    """How much is done, in the atom's own unit."""
+    total: Finite | None = None
+    """How much there is to do, if known."""
+    note: str = ""
+    """A line for people."""
+
+
+_ERROR_BY_KIND: dict[str, type[AtomFailed]] = {
+    FailureKind.TIMED_OUT: AtomTimedOut,
+    FailureKind.NO_ANSWER: AtomTimedOut,
+    FailureKind.CANCELLED: AtomCancelled,
+    FailureKind.UNKNOWN_ATOM: AtomUnknown,
+    FailureKind.PAYLOAD_REFUSED: PayloadRefused,
+    FailureKind.EXPIRED: Expired,
+    FailureKind.POISON: Poison,
+}
+
+
+def failed(failure: Failure, *, atom_id: str, electron_id: str) -> AtomFailed:
+    """Make the exception that a failure is in the asker's hands."""
+    kind = _ERROR_BY_KIND.get(failure.kind, AtomFailed)
+    return kind(failure, atom_id=atom_id, electron_id=electron_id)

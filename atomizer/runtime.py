@@ -1,0 +1,401 @@
+"""The runtime: atoms and conductors brought together, from `async with Atomizer(…)` to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import socket
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
+
+from ._core.broadcast import Broadcast, EventStream
+from ._core.flight import CURRENT
+from ._core.lifecycle import Happening, State, move
+from ._core.node import Node
+from .asker import Asker
+from .bond import Asking
+from .bonded import RunningBond
+from .conductor import Conductor
+from .errors import NotRunning
+from .events import AtomRegistered, AtomUnregistered, RuntimeStarted, RuntimeStopped, RuntimeStopping
+from .health import Health, Statistics, health_of
+from .memory import MemoryConductor
+from .options import NOTHING_SAID, Options
+from .registry import Registry, default_registry
+from .schemes import conductor_from_url
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from ._core.flight import Flight
+    from .atom import Atom, ClassCall, Definition, FunctionAtom, Processes
+    from .bond import Bond
+    from .conductor import Delivery
+    from .handle import Handle, Results
+
+__all__ = ("Atomizer", "EventStream", "run")
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class Atomizer(Asking):
+    """
+    A runtime: it takes electrons from its conductors, bonds them with its atoms, and asks for electrons elsewhere.
+
+    .. code-block:: python
+
+        async with atomizer.Atomizer(add) as runtime:
+            print(await runtime.run(add, 1, 2))
+
+    Args:
+        registrations: Atoms and conductors, beside those of the default registry (`atomizer.register`).
+        conductor: The conductor to use first, as an object or a URL. None means the first one registered, else
+            `Settings.url` (`ATOMIZER_URL`), else one in memory of its own.
+        settings: None means `Settings.from_env()`.
+        options: How electrons of this runtime are treated where neither call nor atom says otherwise.
+        serve: False only asks: no electron is taken.
+
+    Raises:
+        RegistrationRefused: Something registered cannot be an atom or a conductor here.
+        ConductorUnknown: No conductor for that URL.
+        ValueError: The settings are out of their range.
+    """
+
+    def __init__(
+        self,
+        *registrations: Definition | Atom | type[Atom] | Conductor,
+        conductor: Conductor | str | None = None,
+        settings: Settings | None = None,
+        options: Options = NOTHING_SAID,
+        serve: bool = True,
+    ) -> None:
+        self._settings = Settings.from_env() if settings is None else settings
+        self._registry = Registry(name="this runtime", beside=default_registry)
+        for item in registrations:
+            self._registry.register(item)
+        self._conductors = _conductors(conductor, self._registry, self._settings)
+        self._options = options
+        self._serve = serve
+        self._state = State.NEW
+        self._name = self._settings.name or _new_name(self._settings)
+        self._broadcast = Broadcast(self._name, self._settings.clock)
+        self._asked_to_stop = asyncio.Event()
+        self._node: Node | None = None
+        self._asker: Asker | None = None
+
+    def __repr__(self) -> str:
+        return f"<Atomizer {self._name!r} {self._state}, {len(self._registry.registrations)} atoms>"
+
+    @property
+    def name(self) -> str:
+        """The name of this node."""
+        return self._name
+
+    async def __aenter__(self) -> Self:
+        """
+        Connect the conductors and begin to take electrons.
+
+        Raises:
+            ConductorUnavailable: A conductor was not ready within `Settings.connect_patience`, or refuses this node.
+            AtomizerBug: The runtime was entered before: make another one.
+
+        Cancellation: nothing stays open.
+        """
+        self._state = move(self._state, Happening.ENTER)
+        self._node = node = self._make_node()
+        self._asker = self._make_asker(node)
+        try:
+            await node.open(self._conductors)
+        except BaseException:
+            self._state = move(self._state, Happening.FAIL)
+            await self._close(drain=False)
+            raise
+        self._state = move(self._state, Happening.READY)
+        self._broadcast.emit(RuntimeStarted)
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *exc: object) -> None:
+        """
+        Stop: take nothing new, let what is under way finish, give the rest back, close the conductors.
+
+        After an error or a cancellation nothing is waited for: what is under way is given back at once.
+
+        Raises:
+            AtomizerBug: Something in atomizer itself went wrong meanwhile.
+
+        Cancellation: is held up until everything is closed, for a bounded time.
+        """
+        self._state = move(self._state, Happening.LEAVE)
+        self._broadcast.emit(RuntimeStopping)
+        node = await self._close(drain=kind is None)
+        if node.fault is not None and kind is None:
+            raise node.fault
+
+    async def serve(self, *, signals: bool = False) -> None:
+        """
+        Stay until somebody stops the runtime.
+
+        Args:
+            signals: Let SIGTERM and SIGINT stop it: the first time it returns, so that leaving `async with` lets what
+                is under way finish; the second time the process ends at once, and what was not acknowledged comes
+                again.
+
+        Raises:
+            AtomizerBug: Something in atomizer itself went wrong.
+            NotRunning: The runtime is not open.
+
+        Cancellation: leaves the runtime as it is.
+        """
+        self._check_open(None)
+        if not signals:
+            await self._asked_to_stop.wait()
+            return
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._take_signal, number)
+        await self._asked_to_stop.wait()
+
+    def stop(self) -> None:
+        """Ask the runtime to stop: `serve()` returns. Leaving `async with` does the rest."""
+        self._asked_to_stop.set()
+
+    async def register(
+        self,
+        item: Definition | Atom | type[Atom] | Conductor,
+        *,
+        id: str | None = None,
+        route: str | None = None,
+        share: bool | None = None,
+        replace: bool = False,
+    ) -> None:
+        """
+        Add an atom or a conductor to this runtime while it runs.
+
+        Returns once its electrons are taken.
+
+        Args:
+            item: A function atom, a class atom, an instance of one, or a conductor.
+            id: Another atom id than its own.
+            route: Another route than its own.
+            share: For an instance: this one object serves all electrons, instead of a copy for each.
+            replace: Take the place of what is registered under the same id.
+
+        Raises:
+            RegistrationRefused: It cannot be an atom here, or its id is taken.
+            ConductorUnavailable: The conductor was not ready within `Settings.connect_patience`.
+            NotRunning: The runtime is not open.
+        """
+        node = self._open_node()
+        if isinstance(item, Conductor):
+            self._registry.register(item, replace=replace)
+            if item.name in node.links:
+                await node.remove_conductor(item.name)
+            await node.add_conductor(item)
+            return
+        before = self._registry.find(self._registry.id_of(item, id=id))
+        registration = self._registry.register(item, id=id, route=route, share=share, replace=replace)
+        if before is not None:
+            await node.remove_atom(before)
+        await node.add_atom(registration)
+        self._broadcast.emit(AtomRegistered, atom_id=registration.definition.atom_id)
+
+    async def unregister(self, item: Definition | Atom | type[Atom] | Conductor | str) -> None:
+        """
+        Take an atom or a conductor away while the runtime runs. What is under way finishes.
+
+        Args:
+            item: What was registered, or an atom's id.
+
+        Raises:
+            RegistrationRefused: It is not registered here.
+            NotRunning: The runtime is not open.
+        """
+        node = self._open_node()
+        removed = self._registry.unregister(item)
+        if isinstance(removed, Conductor):
+            await node.remove_conductor(removed.name)
+            return
+        await node.remove_atom(removed)
+        self._broadcast.emit(AtomUnregistered, atom_id=removed.definition.atom_id)
+
+    def events(self, *, buffer: int | None = None) -> EventStream:
+        """
+        Open a stream of everything that happens on this node, from now on.
+
+        It may be opened before the runtime is entered, and then misses nothing.
+
+        Args:
+            buffer: How many events are kept for a slow reader; None means `Settings.event_ring`.
+        """
+        return self._broadcast.stream(self._settings.event_ring if buffer is None else buffer)
+
+    def errors(self, *, buffer: int | None = None) -> EventStream:
+        """Open a stream of everything that goes wrong on this node: events whose `is_error` is true."""
+        size = self._settings.event_ring if buffer is None else buffer
+        return self._broadcast.stream(size, lambda event: event.is_error)
+
+    def statistics(self) -> Statistics:
+        """Return the figures of this moment. Cheap."""
+        node = self._node
+        flights = node.flights if node is not None else None
+        suspended = node.slots.lent if node is not None else 0
+        under_way = len(flights.under_way) if flights is not None else 0
+        return Statistics(
+            node=self._name,
+            state=self._state.value,
+            slots=self._settings.slots,
+            running=max(0, under_way - suspended),
+            suspended=suspended,
+            abandoned=flights.abandoned if flights is not None else 0,
+            outstanding=len(node.correlation) if node is not None else 0,
+            completed=flights.completed if flights is not None else 0,
+            failed=flights.failed if flights is not None else 0,
+            atoms=tuple(registration.definition.atom_id for registration in self._registry.registrations),
+            conductors={name: link.state.value for name, link in node.links.items()} if node is not None else {},
+            events_dropped=self._broadcast.dropped,
+        )
+
+    def health(self) -> Health:
+        """Judge whether this runtime can be relied on. Cheap."""
+        return health_of(self.statistics(), self._settings.abandoned_limit)
+
+    async def _run(self, atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return await self._open_asker().run(CURRENT.get(), atom, args, kwargs)
+
+    async def _send(self, atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Handle[Any]:
+        return await self._open_asker().send(CURRENT.get(), atom, args, kwargs)
+
+    def _map(self, atom: Any, items: Any, **kwargs: Any) -> Results[Any]:
+        return self._open_asker().map(CURRENT.get(), atom, items, **kwargs)
+
+    def _make_node(self) -> Node:
+        return Node(
+            self._name,
+            settings=self._settings,
+            registry=self._registry,
+            broadcast=self._broadcast,
+            serve=self._serve,
+            make_bond=self._make_bond,
+            on_reply=self._take_reply,
+            on_fault=self._asked_to_stop.set,
+        )
+
+    def _make_asker(self, node: Node) -> Asker:
+        return Asker(
+            settings=self._settings,
+            defaults=self._options,
+            registry=self._registry,
+            links=node.links,
+            outbound=node.outbound,
+            correlation=node.correlation,
+            alarm=node.alarm,
+            broadcast=self._broadcast,
+            slots=node.slots,
+            check_open=self._check_open,
+        )
+
+    def _make_bond(self, flight: Flight) -> Bond:
+        node, asker = self._node, self._asker
+        assert node is not None  # noqa: S101  # flights are only on an entered runtime
+        assert asker is not None  # noqa: S101
+        return RunningBond(flight, asker=asker, clock=self._settings.clock, tasks=node.tasks, loop=node.loop)
+
+    def _take_reply(self, delivery: Delivery) -> None:
+        self._open_asker().take_reply(delivery)
+
+    async def _close(self, *, drain: bool) -> Node:
+        node = self._node
+        assert node is not None  # noqa: S101  # only an entered runtime is left
+        try:
+            await node.close(drain=drain)
+        finally:
+            self._state = move(self._state, Happening.DRAINED)
+            self._broadcast.emit(RuntimeStopped)
+            self._broadcast.end()
+        return node
+
+    def _check_open(self, parent: Flight | None) -> None:
+        """Refuse to ask when not running; an atom that is under way may still ask while the runtime stops."""
+        if self._state is State.RUNNING or (parent is not None and self._state is State.STOPPING):
+            return
+        hint = {
+            State.NEW: "enter it first: `async with atomizer.Atomizer(…) as runtime:`",
+            State.STARTING: "it is still starting",
+            State.STOPPING: "it is stopping, and takes nothing new",
+            State.STOPPED: "it has stopped: make another one",
+        }[self._state]
+        raise NotRunning(f"runtime {self._name!r} is {self._state}: {hint}")
+
+    def _open_node(self) -> Node:
+        self._check_open(None)
+        assert self._node is not None  # noqa: S101  # open means entered
+        return self._node
+
+    def _open_asker(self) -> Asker:
+        if self._asker is None:
+            self._check_open(None)
+        assert self._asker is not None  # noqa: S101  # or the check has raised
+        return self._asker
+
+    def _take_signal(self, number: signal.Signals) -> None:
+        """The first signal stops in order; the next meets the system's own handling, which ends the process."""
+        loop = asyncio.get_running_loop()
+        for each in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(each)
+            signal.signal(each, signal.SIG_DFL)
+        self.stop()
+
+
+@overload
+def run(atom: FunctionAtom[P, R, ..., Any], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+@overload
+def run(atom: ClassCall[R] | type[Processes[R]], payload: object = ..., /) -> R: ...
+@overload
+def run(atom: str, payload: object = ..., /, *, result: type[T]) -> T: ...
+@overload
+def run(atom: str, payload: object = ..., /) -> Any: ...
+def run(atom: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """
+    Run one atom in a script: start a loop and a runtime, ask, wait, stop.
+
+    The atom is registered with that runtime; the atoms it asks for come from the default registry
+    (`atomizer.register`).
+
+    Raises:
+        RuntimeError: A loop is running here: say `await runtime.run(…)` instead.
+        As `Atomizer.run`.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(_run_once(atom, args, kwargs))
+    raise RuntimeError(
+        "atomizer.run() starts an event loop of its own, and one is running here. "
+        "Say `async with atomizer.Atomizer(atom) as runtime: await runtime.run(atom, …)`."
+    )
+
+
+async def _run_once(atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    registrations = () if isinstance(atom, str) or atom in default_registry else (atom,)
+    async with Atomizer(*registrations) as runtime:
+        return await runtime.run(atom, *args, **kwargs)
+
+
+def _conductors(conductor: Conductor | str | None, registry: Registry, settings: Settings) -> list[Conductor]:
+    """Decide which conductors a runtime has, the one to use first in front."""
+    registered = list(registry.conductors)
+    if conductor is None and not registered:
+        conductor = settings.url or MemoryConductor()
+    if isinstance(conductor, str):
+        conductor = conductor_from_url(conductor)
+    if conductor is None:
+        return registered
+    registry.register(conductor)
+    return [conductor, *registered]
+
+
+def _new_name(settings: Settings) -> str:
+    host = re.sub(r"[^0-9A-Za-z_-]", "-", socket.gethostname())[:32]
+    return f"{host}-{os.getpid()}-{settings.random.getrandbits(32):08x}"

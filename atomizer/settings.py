@@ -1,0 +1,130 @@
+"""Settings: what a runtime may be told, in one frozen table, and the clock it lives by."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from typing import Annotated, Any, Protocol, Self, cast
+
+import msgspec
+from msgspec import Meta, Struct
+
+__all__ = ("Clock", "Settings", "SystemClock")
+
+_PREFIX = "ATOMIZER_"
+
+Seconds = Annotated[float, Meta(ge=0.0)]
+Count = Annotated[int, Meta(ge=1)]
+
+
+class Clock(Protocol):
+    """Where a runtime reads the time. A test hands in one that it moves itself."""
+
+    def monotonic(self) -> float:
+        """Return seconds on a clock that never goes back: the event loop's own."""
+        ...
+
+    def utc_ns(self) -> int:
+        """Return the UTC moment, in nanoseconds since 1970."""
+        ...
+
+
+class SystemClock:
+    """The clocks of this machine."""
+
+    monotonic = staticmethod(time.monotonic)
+    utc_ns = staticmethod(time.time_ns)
+
+    def __repr__(self) -> str:
+        return "SystemClock()"
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """
+    What a runtime may be told. Every field has a default; seconds are floats, sizes are bytes.
+
+    Raises:
+        ValueError: A value is outside its range, or of another type; the message names the field.
+    """
+
+    url: str = ""
+    """The conductor when none is named in code; empty means in memory."""
+    name: str = ""
+    """The node's name; empty means host-pid-random. A name of your own keeps its reply route over a restart."""
+    slots: Count = 64
+    """How many electrons run at once on this node."""
+    suspended: Count = 10_000
+    """How many atoms may wait for children at once; beyond it a child's `send` raises `TooManyWaiting`."""
+    grace: Seconds = 30.0
+    """Seconds that running electrons have to finish when the runtime stops, and a late answer after its deadline."""
+    settle_grace: Seconds = 5.0
+    """Seconds that settling a delivery may take while the runtime stops."""
+    confirm_timeout: Seconds = 5.0
+    """Seconds that one attempt to send may take until it counts as lost."""
+    send_patience: Seconds = 30.0
+    """Seconds that sending goes on over broken connections and full routes, where no deadline is nearer."""
+    connect_patience: Seconds = 30.0
+    """Seconds that the first connection of a conductor may take until starting fails."""
+    cancel_grace: Seconds = 2.0
+    """Seconds that a cancelled atom has to come to its end until it is abandoned."""
+    max_payload_bytes: Count = 8 * 1024 * 1024
+    """The largest payload or result."""
+    max_depth: Count = 32
+    """How deep foreign JSON or MessagePack may be nested."""
+    remember: Count = 10_000
+    """How many ids of cancelled electrons a node remembers, to refuse them when they come late."""
+    event_ring: Count = 1024
+    """How many events a stream keeps for a slow reader before it drops the oldest."""
+    backoff_first: Seconds = 0.05
+    """Seconds until the first new try after a failure; it doubles from there, with jitter."""
+    backoff_most: Seconds = 5.0
+    """The longest pause between two tries, in seconds."""
+    abandoned_limit: Count = 8
+    """How many abandoned atoms a node bears until its health is red."""
+    clock: Clock = msgspec.field(default_factory=SystemClock)
+    """Where the time comes from."""
+    random: random.Random = msgspec.field(default_factory=random.Random)
+    """Where chance comes from: ids, jitter."""
+
+    def __post_init__(self) -> None:
+        try:
+            msgspec.convert(self._scalars(), _RANGES)
+        except msgspec.ValidationError as error:
+            raise ValueError(f"Settings: {error}") from None
+
+    def _scalars(self) -> dict[str, object]:
+        return {name: getattr(self, name) for name in _SCALARS}
+
+    @classmethod
+    def from_env(cls, **given: Any) -> Self:
+        """
+        Read the settings from the environment: `ATOMIZER_URL`, `ATOMIZER_SLOTS`, … one per field.
+
+        This is the only place where atomizer reads the environment.
+
+        Args:
+            given: Values that count more than the environment's.
+
+        Raises:
+            ValueError: A variable holds what its field does not take.
+        """
+        found = {name: os.environ[_PREFIX + name.upper()] for name in _SCALARS if _PREFIX + name.upper() in os.environ}
+        try:
+            read = msgspec.structs.asdict(msgspec.convert(found, _RANGES, strict=False))
+        except msgspec.ValidationError as error:
+            raise ValueError(f"environment ({_PREFIX}…): {error}") from None
+        return cls(**{name: read[name] for name in found} | given)
+
+
+_SCALARS = tuple(field.name for field in msgspec.structs.fields(Settings) if field.name not in ("clock", "random"))
+
+_RANGES = cast(
+    "type[Struct]",
+    msgspec.defstruct(
+        "SettingsRanges",
+        [(f.name, f.type, f.default) for f in msgspec.structs.fields(Settings) if f.name in _SCALARS],
+        kw_only=True,
+        frozen=True,
+    ),
+)

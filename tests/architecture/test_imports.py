@@ -1,0 +1,131 @@
+"""Imports point one way."""
+
+from __future__ import annotations
+
+from graphlib import CycleError, TopologicalSorter
+
+import pytest
+
+from tests.architecture.sources import Import, Module, imports_of, modules
+
+LAYERS = (
+    ("errors", "settings"),
+    ("electron", "properties", "control", "events", "options"),
+    ("bounds", "json_values", "go_dialect", "codec", "retry"),
+    ("cancellation", "conductor", "payload", "definition", "state", "atom", "bond", "registry"),
+    ("memory_queue", "memory_listening", "memory_hub", "memory", "schemes"),
+    ("_core.admission", "_core.credit", "_core.disposition", "_core.lifecycle", "_core.correlation", "_core.remember"),
+    ("_core.tasks", "_core.threads", "_core.alarm", "_core.identity", "_core.broadcast", "_core.slots"),
+    ("_core.supervision", "_core.outbound", "_core.flight", "_core.pump", "_core.node"),
+    ("handle", "health", "asker", "bonded", "runtime", "dead_letters", "telemetry"),
+    ("cli", "__main__", "testing"),
+)
+"""From the values up to the door. A module imports from its own layer and from those before it; a new one is put here."""
+
+KIN_OF_THE_RUNTIME = {"runtime", "handle", "health", "asker", "bonded", "dead_letters", "telemetry", "cli"}
+"""Who may see the core, besides itself."""
+
+SEEN_BY_CONDUCTORS = {
+    "atomizer",
+    *(f"atomizer.{name}" for layer in LAYERS[:4] for name in layer if name not in {"atom", "bond", "registry"}),
+}
+"""Values, errors and contracts. A name taken from the top counts as taken from where it is defined."""
+
+LAYER_OF = {f"atomizer.{name}": height for height, layer in enumerate(LAYERS) for name in layer}
+ATOMIZER = [module for module in modules("atomizer") if module.name not in {"atomizer", "atomizer._core"}]
+CONDUCTORS = list(modules("conductors"))
+
+
+def name_of(module: Module) -> str:
+    """Name a test after the module it looks at."""
+    return module.name
+
+
+def layer_of(name: str) -> int | None:
+    """Return how high a module of ours stands, or None for one that is not ours."""
+    parts = name.split(".")
+    lengths = range(len(parts), 0, -1)
+    return next((LAYER_OF[head] for length in lengths if (head := ".".join(parts[:length])) in LAYER_OF), None)
+
+
+def at_run_time(module: Module) -> list[Import]:
+    """List a module's imports, but those that only a type checker sees."""
+    return [found for found in imports_of(module) if not found.for_types_only]
+
+
+@pytest.mark.parametrize("module", ATOMIZER, ids=name_of)
+def test_module_has_a_layer(module: Module) -> None:
+    """Every module of atomizer stands in one layer of the table above."""
+    height = layer_of(module.name)
+
+    assert height is not None, f"{module.name} is new: put it into LAYERS, as low as it can stand"
+
+
+@pytest.mark.parametrize("module", ATOMIZER, ids=name_of)
+def test_module_imports_only_downwards(module: Module) -> None:
+    """No module imports one of a higher layer, not even inside a function."""
+    height = layer_of(module.name)
+
+    upwards = [
+        f"line {found.line}: {found.target}"
+        for found in at_run_time(module)
+        if height is not None and (layer_of(found.target) or 0) > height
+    ]
+
+    assert not upwards
+
+
+def test_imports_of_atomizer_have_no_circle() -> None:
+    """There is an order in which every module can be loaded after all those it imports."""
+    graph = {module.name: {found.target for found in at_run_time(module)} for module in ATOMIZER}
+
+    try:
+        order = list(TopologicalSorter(graph).static_order())
+    except CycleError as circle:
+        pytest.fail(f"imports go round: {' → '.join(circle.args[1])}")
+
+    assert set(graph) <= set(order)
+
+
+@pytest.mark.parametrize("module", ATOMIZER, ids=name_of)
+def test_core_is_seen_by_the_runtime_and_its_kin_only(module: Module) -> None:
+    """Nobody else imports `_core`, not even for types: what they need of it is said in a contract."""
+    may = module.name.removeprefix("atomizer.").split(".")[0] in {"_core", *KIN_OF_THE_RUNTIME}
+
+    seen = [f"line {found.line}: {found.target}" for found in imports_of(module) if "_core" in found.target.split(".")]
+
+    assert may or not seen
+
+
+@pytest.mark.parametrize("module", modules("atomizer"), ids=name_of)
+def test_atomizer_does_not_import_conductors(module: Module) -> None:
+    """A transport is found by the scheme of its URL, and atomizer knows none by name, not even for types."""
+    found = [f"line {found.line}" for found in imports_of(module) if found.target.split(".")[0] == "conductors"]
+
+    assert not found
+
+
+@pytest.mark.parametrize("module", ATOMIZER, ids=name_of)
+def test_imports_inside_atomizer_are_relative_and_near(module: Module) -> None:
+    """Inside atomizer an import is relative, and goes up two dots at most."""
+    wrong = [
+        f"line {found.line}: {'.' * found.dots}{found.target}"
+        for found in imports_of(module)
+        if found.dots > 2 or (found.dots == 0 and found.target.split(".")[0] == "atomizer")
+    ]
+
+    assert not wrong
+
+
+@pytest.mark.parametrize("module", CONDUCTORS, ids=name_of)
+def test_conductors_see_contracts_values_and_errors_only(module: Module) -> None:
+    """A transport knows nothing of the engine, so a third party's can do what ours can."""
+    home = {found.name: found.target for top in modules("atomizer")[:1] for found in imports_of(top)}
+
+    seen = {
+        home.get(found.name, "atomizer") if found.target == "atomizer" else found.target
+        for found in imports_of(module)
+        if found.target.split(".")[0] == "atomizer"
+    }
+
+    assert seen <= SEEN_BY_CONDUCTORS
