@@ -111,7 +111,7 @@ class Asker:
             self._slots.check_room()
         deadline = self._outbound.deadline(options, owner)
         electron = self._electron(target, args, kwargs, options, parent, deadline)
-        handle = Handle[Any](electron.id, target.atom_id, self, read=target.read, raises=target.raises, parent=owner)
+        handle: Handle[Any] = Handle(electron.id, target.atom_id, self, read=target.read, raises=target.raises, parent=owner)
         handle.link = link = self._link(options, parent)
         await self._post(handle, link, electron, target, options, deadline)
         if not electron.reply:
@@ -307,6 +307,6 @@ class AtomById:
 
 
 def _failed_at_once(error: AtomFailed, desk: Asker) -> Handle[Any]:
-    handle = Handle[Any](error.electron_id, error.atom_id, desk, read=Properties.value)
+    handle: Handle[Any] = Handle(error.electron_id, error.atom_id, desk, read=Properties.value)
     handle.resolve(Properties(electron_id=error.electron_id, atom_id=error.atom_id, failure=error.failure))
     return handle

@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 import msgspec
 from msgspec import Raw, Struct, structs
 
-from . import events as _events
-from . import go_dialect
+from . import events, go_dialect
 from .bounds import DEFAULT_BOUNDS, UNREADABLE, Bounds, check_json, check_messagepack, unreadable
 from .control import Cancel
 from .electron import JSON, Electron, Id
@@ -184,7 +183,7 @@ class _Batches:
                 yield UnknownEvent(**structs.asdict(event))
 
 
-_EVENT_KINDS: tuple[type[Event], ...] = tuple(getattr(_events, name) for name in _events.__all__ if name != "Event")
+_EVENT_KINDS: tuple[type[Event], ...] = tuple(getattr(events, name) for name in events.__all__ if name != "Event")
 _EVENT_TAGS = frozenset(kind.__struct_config__.tag for kind in _EVENT_KINDS)
 
 _AnyEvent = msgspec.defstruct(
@@ -246,11 +245,9 @@ def _unwritable(thing: object, error: Exception) -> ValueError:
 
 def _refuse_endless(thing: Electron | Progress | ElectronProgressed) -> None:
     """Refuse NaN and infinity at the sender, who can mend it. Readers refuse them, and JSON would have null instead."""
-    names = ("limit", "budget") if isinstance(thing, Electron) else ("done", "total")
-    for name in names:
-        number = getattr(thing, name)
-        if number is not None and not isfinite(number):
-            raise ValueError(f"{type(thing).__name__} cannot be written: {name} is {number}")
+    for name in ("limit", "budget") if isinstance(thing, Electron) else ("done", "total"):
+        if not isfinite(getattr(thing, name) or 0.0):
+            raise ValueError(f"{type(thing).__name__} cannot be written: its {name} is {getattr(thing, name)}")
 
 
 class _MessagePack(_Format):
@@ -266,7 +263,7 @@ class _MessagePack(_Format):
 
     def encode_electron(self, electron: Electron) -> bytes:
         limit, budget = electron.limit, electron.budget
-        if not ((limit is None or limit < inf) and (budget is None or budget < inf)):
+        if not ((limit is None or 0 <= limit < inf) and (budget is None or 0 <= budget < inf)):
             _refuse_endless(electron)
         try:  # what `_write` does, without the 50 ns of calling it
             return self._encode(electron)

@@ -51,6 +51,8 @@ class Lane(Enum):
     EVENT = "event"
     DEAD = "dead"
 
+    __hash__ = object.__hash__  # routes are looked up for every electron, and an enum's own hash is Python code
+
     @property
     def settled(self) -> bool:
         """Whether deliveries of this lane are settled, and sends on it confirmed."""
@@ -69,6 +71,8 @@ class Spread(Enum):
     """Every one."""
     LATEST = "latest"
     """Every one, but only the newest frame that it has not received yet (capability)."""
+
+    __hash__ = object.__hash__  # as above
 
 
 class Settlement(Enum):

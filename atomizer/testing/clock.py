@@ -39,10 +39,11 @@ import asyncio
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import wraps
 from math import inf, ulp
 from pathlib import Path
 from selectors import DefaultSelector
-from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, Unpack
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, TypeVarTuple, Unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Sequence
@@ -51,8 +52,19 @@ if TYPE_CHECKING:
     from selectors import SelectorKey
     from types import FrameType
 
-__all__ = ("START_UTC", "Deadlock", "LeftOver", "VirtualClock", "VirtualLoop", "all_blocked", "current_clock", "run")
+__all__ = (
+    "START_UTC",
+    "Deadlock",
+    "LeftOver",
+    "VirtualClock",
+    "VirtualLoop",
+    "all_blocked",
+    "current_clock",
+    "on_virtual_time",
+    "run",
+)
 
+P = ParamSpec("P")
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
@@ -97,6 +109,20 @@ def run(
         if left_over:
             raise LeftOver(left_over)
         return result
+
+
+def on_virtual_time(program: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+    """
+    Make a plain function of an async one, which runs it as `run` does; `current_clock()` gives it its clock.
+
+    As a decorator it puts a single test on virtual time, whatever runs the tests.
+    """
+
+    @wraps(program)
+    def run_program(*args: P.args, **kwargs: P.kwargs) -> T:
+        return run(lambda _: program(*args, **kwargs))
+
+    return run_program
 
 
 async def all_blocked() -> None:

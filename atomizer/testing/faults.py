@@ -10,7 +10,7 @@ async with Atomizer(add, conductor=FaultyConductor(MemoryConductor(), plan)) as 
     assert await runtime.run(add, 1, 2) == 3
 ```
 
-`plan.injected` says what was done to it; `Plan.at(*plan.injected)` does it again, and fewer of them may do as well.
+`plan.injected` says what was done to it, and `Plan.at(*plan.injected)` does it again.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ class Injected(NamedTuple):
     electron_id: str
     """Whose frame or delivery it was; empty for other steps."""
     nth: int
-    """Which of its step it was, counted from 1: `Plan.at((step, nth, kind))` does it again."""
+    """Which of its step it was, counted from 1."""
 
 
 class Plan:
@@ -147,23 +147,25 @@ class Plan:
         return cls(_by_chance(Random(seed), rate, kinds), limit=limit, delay=delay, silence=silence)
 
     @classmethod
-    def at(cls, *faults: tuple[Step, int, FaultKind], delay: float = 0.05, silence: float = 5.0) -> Self:
+    def at(cls, *faults: tuple[Step, int, FaultKind] | Injected, delay: float = 0.05, silence: float = 5.0) -> Self:
         """
         Say exactly what goes wrong: `Plan.at((Step.SEND_WORK, 1, FaultKind.DROP))`.
 
         Args:
-            faults: The step, which of that step it is, counted from 1, and what happens to it.
+            faults: The step, which of that step it is, counted from 1, and what happens to it. What another plan injected
+                will do as well.
 
         Raises:
             ValueError: A fault does not go with its step, or a count is below 1.
         """
-        for step, nth, kind in faults:
+        wanted = [(fault.step, fault.nth, fault.kind) if isinstance(fault, Injected) else fault for fault in faults]
+        for step, nth, kind in wanted:
             if kind not in APPLICABLE[step]:
                 known = ", ".join(sorted(APPLICABLE[step]))
                 raise ValueError(f"{kind} does not go with {step}: choose one of {known}")
             if nth < 1:
                 raise ValueError(f"{step} {nth}: steps are counted from 1")
-        fates = {(step, nth): kind for step, nth, kind in faults}
+        fates = {(step, nth): kind for step, nth, kind in wanted}
         return cls(lambda step, nth: fates.get((step, nth)), limit=len(fates), delay=delay, silence=silence)
 
     def __repr__(self) -> str:
