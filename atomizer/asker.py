@@ -6,7 +6,6 @@ import asyncio
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ._core.flight import CURRENT
 from .atom import definition_of
 from .codec import codec_for
 from .errors import (

@@ -14,7 +14,6 @@ from typing import (
     Any,
     ClassVar,
     Concatenate,
-    Final,
     Generic,
     ParamSpec,
     Protocol,
@@ -409,7 +408,7 @@ class AtomDecorator:
         return AtomDecorator(said) if f is None else FunctionAtom[..., Any, ..., Any](f, said)
 
 
-atom: Final[AtomDecorator] = AtomDecorator()
+atom: AtomDecorator = AtomDecorator()
 """Makes an atom of a function: see `AtomDecorator`."""
 
 

@@ -91,7 +91,7 @@ class Event(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag
         return f"atomizer error {line}{inner}"
 
 
-class _Fault(Event):
+class _Fault(Event, frozen=True):
     """An event of the error stream, with the error inside."""
 
     is_error: ClassVar[bool] = True
@@ -104,25 +104,25 @@ class _Fault(Event):
         return self.error
 
 
-class ElectronSent(Event, tag="sent"):
+class ElectronSent(Event, frozen=True, tag="sent"):
     """An electron was taken by the other side."""
 
     text: ClassVar[str] = "electron sent"
 
 
-class ElectronReceived(Event, tag="received"):
+class ElectronReceived(Event, frozen=True, tag="received"):
     """An electron came off the wire."""
 
     text: ClassVar[str] = "electron received"
 
 
-class ElectronBonded(Event, tag="bonded"):
+class ElectronBonded(Event, frozen=True, tag="bonded"):
     """An electron met its atom and runs."""
 
     text: ClassVar[str] = "electron bonded with its atom"
 
 
-class ElectronProgressed(Event, tag="progressed"):
+class ElectronProgressed(Event, frozen=True, tag="progressed"):
     """An atom told how far it is."""
 
     done: Finite = 0.0
@@ -136,13 +136,13 @@ class ElectronProgressed(Event, tag="progressed"):
         return f"progress: {self.done:g}{of}" + (f", {self.note}" if self.note else "")
 
 
-class ElectronCompleted(Event, tag="completed"):
+class ElectronCompleted(Event, frozen=True, tag="completed"):
     """An atom returned."""
 
     text: ClassVar[str] = "electron completed"
 
 
-class ElectronFailed(_Fault, tag="failed"):
+class ElectronFailed(_Fault, frozen=True, tag="failed"):
     """An atom raised, ran over its time, or returned what cannot be sent."""
 
     text: ClassVar[str] = "electron failed"
@@ -150,7 +150,7 @@ class ElectronFailed(_Fault, tag="failed"):
     """The kind of the failure."""
 
 
-class ElectronRefused(_Fault, tag="refused"):
+class ElectronRefused(_Fault, frozen=True, tag="refused"):
     """An electron was answered without being started: unknown atom, misfit payload, malformed bytes."""
 
     text: ClassVar[str] = "electron refused"
@@ -158,13 +158,13 @@ class ElectronRefused(_Fault, tag="refused"):
     """The kind of the failure."""
 
 
-class ElectronExpired(_Fault, tag="expired"):
+class ElectronExpired(_Fault, frozen=True, tag="expired"):
     """An electron came after its deadline and was not started."""
 
     text: ClassVar[str] = "electron expired before it was started"
 
 
-class ElectronCancelled(Event, tag="cancelled"):
+class ElectronCancelled(Event, frozen=True, tag="cancelled"):
     """An electron was cancelled."""
 
     text: ClassVar[str] = "electron cancelled"
@@ -172,7 +172,7 @@ class ElectronCancelled(Event, tag="cancelled"):
     """How its atom ended: stopped, killed or abandoned."""
 
 
-class ElectronRequeued(Event, tag="requeued"):
+class ElectronRequeued(Event, frozen=True, tag="requeued"):
     """An electron was given back: this node stops, or its connection died."""
 
     text: ClassVar[str] = "electron given back"
@@ -180,79 +180,79 @@ class ElectronRequeued(Event, tag="requeued"):
     """Why."""
 
 
-class AtomAbandoned(_Fault, tag="abandoned"):
+class AtomAbandoned(_Fault, frozen=True, tag="abandoned"):
     """An atom did not end when it was cancelled. It runs on, and its slot is held."""
 
     text: ClassVar[str] = "atom abandoned: it does not end when it is cancelled"
 
 
-class PropertiesReceived(Event, tag="answered"):
+class PropertiesReceived(Event, frozen=True, tag="answered"):
     """The properties of an electron came back to its sender."""
 
     text: ClassVar[str] = "properties received"
 
 
-class PropertiesUnclaimed(_Fault, tag="unclaimed"):
+class PropertiesUnclaimed(_Fault, frozen=True, tag="unclaimed"):
     """Properties that nobody waits for: the sender's route is gone, or it does not know the electron any more."""
 
     text: ClassVar[str] = "nobody waits for these properties"
 
 
-class SettlementLost(_Fault, tag="settlement_lost"):
+class SettlementLost(_Fault, frozen=True, tag="settlement_lost"):
     """A delivery could not be settled, so it will come again."""
 
     text: ClassVar[str] = "settlement lost, the electron will come again"
 
 
-class AtomRegistered(Event, tag="registered"):
+class AtomRegistered(Event, frozen=True, tag="registered"):
     """An atom was registered."""
 
     text: ClassVar[str] = "atom registered"
 
 
-class AtomUnregistered(Event, tag="unregistered"):
+class AtomUnregistered(Event, frozen=True, tag="unregistered"):
     """An atom was taken away."""
 
     text: ClassVar[str] = "atom unregistered"
 
 
-class ConductorConnected(Event, tag="connected"):
+class ConductorConnected(Event, frozen=True, tag="connected"):
     """A conductor is ready."""
 
     text: ClassVar[str] = "conductor connected"
 
 
-class ConductorLost(_Fault, tag="disconnected"):
+class ConductorLost(_Fault, frozen=True, tag="disconnected"):
     """A conductor broke or cannot be reached; it is tried again."""
 
     text: ClassVar[str] = "conductor lost"
 
 
-class RuntimeStarted(Event, tag="started"):
+class RuntimeStarted(Event, frozen=True, tag="started"):
     """A runtime is open."""
 
     text: ClassVar[str] = "runtime started"
 
 
-class RuntimeStopping(Event, tag="stopping"):
+class RuntimeStopping(Event, frozen=True, tag="stopping"):
     """A runtime takes nothing new."""
 
     text: ClassVar[str] = "runtime stopping"
 
 
-class RuntimeStopped(Event, tag="stopped"):
+class RuntimeStopped(Event, frozen=True, tag="stopped"):
     """A runtime is closed."""
 
     text: ClassVar[str] = "runtime stopped"
 
 
-class RuntimeFaulted(_Fault, tag="faulted"):
+class RuntimeFaulted(_Fault, frozen=True, tag="faulted"):
     """Something in atomizer itself went wrong."""
 
     text: ClassVar[str] = "runtime faulted"
 
 
-class EventsLost(Event, tag="lost"):
+class EventsLost(Event, frozen=True, tag="lost"):
     """This reader was slow: the oldest events were dropped."""
 
     dropped: int = 0
@@ -263,7 +263,7 @@ class EventsLost(Event, tag="lost"):
         return f"{self.dropped} events dropped: this reader is slower than they come"
 
 
-class UnknownEvent(Event, tag="unknown"):
+class UnknownEvent(Event, frozen=True, tag="unknown"):
     """An event of a kind that this version does not know."""
 
     unknown_kind: str = ""

@@ -335,18 +335,19 @@ class SeveralParameters(Parameters):
 
     def __init__(self, name: str, parameters: Sequence[inspect.Parameter], hints: dict[str, Any]) -> None:
         super().__init__(name, parameters)
-        self._positional = tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY)
+        positional = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]
         self._named = tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
-        self._defaults = tuple(p.default for p in parameters if p.kind is not p.KEYWORD_ONLY)
+        self._defaults = tuple(p.default for p in positional)
         self._is_plain = not self._named and all(p.default is p.empty for p in parameters)
-        self._decoder = msgspec.json.Decoder(_object_of(parameters, hints))
+        self._object = _object_of(parameters, hints)
+        self._decoder = msgspec.json.Decoder(self._object)
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Payload:
         """Encode what is given, by name."""
-        if len(args) == len(self._positional) and not kwargs and not self._named:
-            given = dict(zip(self._positional, args, strict=True))
-        else:
-            given = self._bound(args, kwargs)
+        try:
+            given = self._object(*args, **kwargs)
+        except TypeError:
+            given = self._bound(args, kwargs)  # refuses them, in the words of a call
         return Payload(encode_value(given), JSON)
 
     def arguments(self, electron: Electron, bounds: Bounds) -> Arguments:
@@ -362,14 +363,23 @@ class SeveralParameters(Parameters):
 
 
 def _object_of(parameters: Sequence[inspect.Parameter], hints: dict[str, Any]) -> type[msgspec.Struct]:
-    """Make the type that an object of arguments is read as. What is left out is `UNSET`: defaults are not ours."""
-    required = [(p.name, hints[p.name]) for p in parameters]
-    optional = [(p.name, Union[hints[p.name], UnsetType], UNSET) for p in parameters]  # noqa: UP007  # made at run time
-    fields = [
-        without if parameter.default is parameter.empty else having
-        for parameter, without, having in zip(parameters, required, optional, strict=True)
-    ]
-    return msgspec.defstruct("Arguments", fields, kw_only=True, forbid_unknown_fields=True)
+    """
+    Make the type of an object of arguments. It is called as the function is, and what is left out of it is `UNSET`.
+
+    An object of a type is bound and encoded in a third of the time that a dict takes.
+    """
+    positional = [_field_of(p, hints[p.name]) for p in parameters if p.kind is not p.KEYWORD_ONLY]
+    named = [_field_of(p, hints[p.name]) for p in parameters if p.kind is p.KEYWORD_ONLY]
+    first = msgspec.defstruct("Arguments", positional, forbid_unknown_fields=True)
+    if not named:
+        return first
+    return msgspec.defstruct("Arguments", named, bases=(first,), kw_only=True, forbid_unknown_fields=True)
+
+
+def _field_of(parameter: inspect.Parameter, hint: Any) -> tuple[str, Any] | tuple[str, Any, Any]:
+    if parameter.default is parameter.empty:
+        return parameter.name, hint
+    return parameter.name, Union[hint, UnsetType], UNSET  # noqa: UP007  # made at run time
 
 
 def result_reader(function: Callable[..., Any]) -> Reader:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from typing import Annotated, Any, Protocol, Self, cast
+from typing import Annotated, Any, Protocol, Self
 
 import msgspec
 from msgspec import Meta, Struct
@@ -119,12 +119,9 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 _SCALARS = tuple(field.name for field in msgspec.structs.fields(Settings) if field.name not in ("clock", "random"))
 
-_RANGES = cast(
-    "type[Struct]",
-    msgspec.defstruct(
-        "SettingsRanges",
-        [(f.name, f.type, f.default) for f in msgspec.structs.fields(Settings) if f.name in _SCALARS],
-        kw_only=True,
-        frozen=True,
-    ),
+_RANGES = msgspec.defstruct(
+    "SettingsRanges",
+    [(f.name, f.type, f.default) for f in msgspec.structs.fields(Settings) if f.name in _SCALARS],
+    kw_only=True,
+    frozen=True,
 )

@@ -12,6 +12,9 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
+    Reporting = Generator[None, pytest.TestReport, pytest.TestReport]
+    CollectReporting = Generator[None, pytest.CollectReport, pytest.CollectReport]
+
 ON_CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}
 
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
@@ -34,7 +37,7 @@ def pytest_asyncio_loop_factories(config: pytest.Config) -> Mapping[str, Callabl
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Reporting:
     """On CI, a test that skips without leave has failed: what is not tried there is tried nowhere."""
     report = yield
     if ON_CI and report.skipped and not hasattr(report, "wasxfail") and not item.get_closest_marker("may_skip_on_ci"):
@@ -44,7 +47,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+def pytest_make_collect_report(collector: pytest.Collector) -> CollectReporting:
     """On CI, a whole module that skips has failed too."""
     report = yield
     if ON_CI and report.skipped:

@@ -26,7 +26,7 @@ from ..properties import Ending, FailureKind
 from ..registry import StateRefused
 from .admission import admit, time_left
 from .disposition import GIVE_BACK, Verdict, dispose
-from .identity import Identity, drive
+from .identity import Identity
 from .outcome import Outcomes
 from .threads import run_in_thread
 
@@ -304,7 +304,7 @@ class Flights:
         if flight.told is not None:
             identity.cancel()
         try:
-            return await drive(identity)
+            return await identity.drive()
         finally:
             CURRENT.set(None)
             if flight.ring is not None:

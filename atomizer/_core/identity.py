@@ -12,7 +12,7 @@ Source: "Extending asyncio" in the Python documentation (`asyncio.tasks._enter_t
 from __future__ import annotations
 
 import asyncio
-from asyncio.tasks import _enter_task, _leave_task
+from asyncio.tasks import _enter_task, _leave_task  # pyright: ignore[reportPrivateUsage]  # documented, see above
 from types import coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
     from contextvars import Context
 
-__all__ = ("Identity", "drive")
+__all__ = ("Identity",)
 
 
 class Identity:
@@ -130,62 +130,57 @@ class Identity:
     def __repr__(self) -> str:
         return f"<Identity {self._name!r} {'over' if self._over else 'running'} on {self._host.get_name()!r}>"
 
-    def end(self) -> None:
-        """Let it be over: from now on nothing can cancel it."""
-        self._over = True
-        if self._callbacks:
-            for fn, context in self._callbacks:
-                self.get_loop().call_soon(fn, self, context=context)
+    @coroutine
+    def drive(self) -> Generator[Any, Any, Any]:
+        """
+        Run the atom's coroutine to its end, on the task that awaits this.
 
+        Returns:
+            What the atom returned; None if it raised: `error` then holds what. An atom's exception never raises here.
 
-@coroutine
-def drive(identity: Identity) -> Generator[Any, Any, Any]:
-    """
-    Run an atom's coroutine to its end, on the task that awaits this.
+        Raises:
+            CancelledError: The host was cancelled and the atom is forsaken: the coroutine is left where it stands.
 
-    Returns:
-        What the atom returned; None if it raised (`identity.error` then holds what). An atom's exception never raises
-        here.
-
-    Raises:
-        CancelledError: This task was cancelled with `identity.forsaken` set: the coroutine was closed, or left if it
-            would not.
-
-    Cancellation: of this task goes on to the atom.
-    """
-    host, loop, coro, context = identity._host, identity._host.get_loop(), identity._coro, identity._context
-    step: Callable[[Any], Any] = coro.send
-    value: Any = None
-    try:
-        while True:
-            if identity._must_cancel:
-                identity._must_cancel = False
-                step, value = coro.throw, asyncio.CancelledError()
-            _leave_task(loop, host)
-            _enter_task(loop, identity)  # type: ignore[arg-type]  # it is what running code asks of a task
-            try:
-                waiter = context.run(step, value)
-            except StopIteration as end:
-                return end.value
-            except BaseException as error:  # whatever an atom raises is its answer, never our end
-                identity.error = error
-                return None
-            finally:
-                _leave_task(loop, identity)  # type: ignore[arg-type]
-                _enter_task(loop, host)
-            identity._fut_waiter = waiter
-            if identity._must_cancel and waiter is not None and waiter.cancel():
-                identity._must_cancel = False
-            try:
-                value = yield waiter
-                step = coro.send
-            except GeneratorExit:  # the loop is gone
-                raise
-            except BaseException as error:
-                if identity.forsaken:
+        Cancellation: of the host goes on to the atom.
+        """
+        host, loop, coro, run = self._host, self._host.get_loop(), self._coro, self._context.run
+        step: Callable[[Any], Any] = coro.send
+        value: Any = None
+        try:
+            while True:
+                if self._must_cancel:
+                    self._must_cancel = False
+                    step, value = coro.throw, asyncio.CancelledError()
+                _leave_task(loop, host)
+                _enter_task(loop, self)  # type: ignore[arg-type]  # it is what running code asks of a task
+                try:
+                    self._fut_waiter = waiter = run(step, value)
+                except StopIteration as end:
+                    return end.value
+                except BaseException as error:  # whatever an atom raises is its answer, never our end
+                    self.error = error
+                    return None
+                finally:
+                    _leave_task(loop, self)  # type: ignore[arg-type]  # as above
+                    _enter_task(loop, host)
+                if self._must_cancel and waiter is not None and waiter.cancel():
+                    self._must_cancel = False
+                try:
+                    value = yield waiter
+                    step = coro.send
+                except GeneratorExit:  # the loop is gone
                     raise
-                step, value = coro.throw, error
-            finally:
-                identity._fut_waiter = None
-    finally:
-        identity.end()
+                except BaseException as error:
+                    if self.forsaken:
+                        raise
+                    step, value = coro.throw, error
+                finally:
+                    self._fut_waiter = None
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        """Be over: from now on nothing can cancel this."""
+        self._over = True
+        for fn, context in self._callbacks or ():
+            self.get_loop().call_soon(fn, self, context=context)

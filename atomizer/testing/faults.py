@@ -44,7 +44,7 @@ class FaultyConductor(Conductor):
         inner: The conductor that does the work.
         plan: What goes wrong. Several conductors may share one.
         cut: How to let a connection of `inner` die; if not given, by its method `cut`, as `MemoryConductor` has one.
-        sink: Whether `reply_sink` is passed on. What a sink was handed is settled, so nothing can go wrong with it any
+        sink: Whether `reply_sink` is passed on. What a sink was handed is settled, and nothing can go wrong with it any
             more: with True replies meet the plan only when they are sent, with False they are received like any delivery.
 
     Raises:
@@ -264,7 +264,7 @@ class FaultyConnection(Connection):
         if kind is FaultKind.BREAK_AFTER:
             raise self.die(step, kind)
         if kind is FaultKind.HANG:
-            await self._hang()
+            await self._hang(step)
 
     async def _hand_over(self, delivery: Delivery, kind: FaultKind | None) -> Delivery:
         """Return a delivery as planned; whatever ends this otherwise, the delivery is not lost."""
@@ -273,8 +273,7 @@ class FaultyConnection(Connection):
         if kind is FaultKind.BREAK_AFTER:
             self.die(Step.RECEIVE, kind)
         elif kind is FaultKind.HANG:
-            self._die_in(self._plan.silence, Step.RECEIVE, kind)
-            await self._hang()
+            await self._hang(Step.RECEIVE)
         elif kind is not None:
             try:
                 return await self._hold_up(delivery, kind)
@@ -329,9 +328,11 @@ class FaultyConnection(Connection):
             await until.wait()
         self._refuse_if_dead()
 
-    async def _hang(self) -> NoReturn:
+    async def _hang(self, step: Step) -> NoReturn:
+        """Wait for the death of a connection that has fallen silent. Whoever leaves it sooner leaves a dead one too."""
+        self._die_in(self._plan.silence, step, FaultKind.HANG)
         await self._died.wait()
-        raise ConductorBroken("the connection died while a call hung on it")
+        raise ConductorBroken(f"the connection died: {_on_purpose(step, FaultKind.HANG)}")
 
     def _overtake(self, lane: Lane) -> None:
         """Let the frames go that waited for one to overtake them."""

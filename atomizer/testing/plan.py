@@ -49,8 +49,8 @@ class FaultKind(StrEnum):
     """The next on that lane goes before it, if one comes within `Plan.delay`."""
     HANG = "hang"
     """
-    It happens, and the call never returns: until it is cancelled, or the connection dies. Connecting hangs before it
-    happens. Receiving: the delivery stays unsettled, and the silent connection is found dead after `Plan.silence`.
+    It happens, and the call never returns; the connection is found dead after `Plan.silence`, or when it is left before.
+    Receiving: the delivery stays unsettled. Connecting: nothing happens, until it is cancelled.
     """
     BREAK_BEFORE = "break_before"
     """The connection dies before it happens. Connecting: the other side cannot be reached."""
@@ -94,7 +94,7 @@ class Plan:
         fate: Says what happens to the nth of a step, counted from 1. It is asked once for each, in order.
         limit: How many faults are injected; after that everything goes well, so that every run ends.
         delay: Seconds of a delay, and of the life that is left to a connection that dies "a little later".
-        silence: Seconds until a connection that hangs in `receive` is found dead.
+        silence: Seconds until a connection on which a call hangs is found dead, as by a heartbeat.
 
     Attributes:
         injected: The faults so far.
@@ -103,7 +103,7 @@ class Plan:
     """
 
     def __init__(
-        self, fate: Callable[[Step, int], FaultKind | None], *, limit: int, delay: float = 0.05, silence: float = 5.0
+        self, fate: Callable[[Step, int], FaultKind | None], *, limit: int, delay: float = 0.05, silence: float = 10.0
     ) -> None:
         self.limit = limit
         self.delay = delay
@@ -124,7 +124,7 @@ class Plan:
         faults: Iterable[FaultKind] = FaultKind,
         limit: int = 10,
         delay: float = 0.05,
-        silence: float = 5.0,
+        silence: float = 10.0,
     ) -> Self:
         """
         Draw a plan by chance. The same seed is the same plan, and what one step meets does not depend on the others.
@@ -147,13 +147,13 @@ class Plan:
         return cls(_by_chance(Random(seed), rate, kinds), limit=limit, delay=delay, silence=silence)
 
     @classmethod
-    def at(cls, *faults: tuple[Step, int, FaultKind] | Injected, delay: float = 0.05, silence: float = 5.0) -> Self:
+    def at(cls, *faults: tuple[Step, int, FaultKind] | Injected, delay: float = 0.05, silence: float = 10.0) -> Self:
         """
         Say exactly what goes wrong: `Plan.at((Step.SEND_WORK, 1, FaultKind.DROP))`.
 
         Args:
-            faults: The step, which of that step it is, counted from 1, and what happens to it. What another plan injected
-                will do as well.
+            faults: The step, which of that step it is, counted from 1, and what happens to it; or what another plan
+                injected.
 
         Raises:
             ValueError: A fault does not go with its step, or a count is below 1.

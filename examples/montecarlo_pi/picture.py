@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import click
@@ -16,7 +17,7 @@ class Picture:
     """Draws how far it is on standard error."""
 
     def __init__(self) -> None:
-        self._stream = click.get_text_stream("stderr")
+        self._stream = sys.stderr
         self._live = self._stream.isatty()
         self._started = time.monotonic()
         self._drawn = self._started

@@ -20,20 +20,24 @@ LAYERS = (
     ("handle", "health", "asker", "bonded", "runtime", "dead_letters", "telemetry"),
     ("cli", "__main__", "testing"),
 )
-"""From the values up to the door. A module imports from its own layer and from those before it; a new one is put here."""
+"""From the values up to the door. A module imports from its own layer and those before it; a new one is put here."""
 
 KIN_OF_THE_RUNTIME = {"runtime", "handle", "health", "asker", "bonded", "dead_letters", "telemetry", "cli"}
 """Who may see the core, besides itself."""
 
 SEEN_BY_CONDUCTORS = {
-    "atomizer",
-    *(f"atomizer.{name}" for layer in LAYERS[:4] for name in layer if name not in {"atom", "bond", "registry"}),
-}
-"""Values, errors and contracts. A name taken from the top counts as taken from where it is defined."""
+    f"atomizer.{name}" for layer in (*LAYERS[:3], ("cancellation", "conductor")) for name in layer
+} | {"atomizer"}
+"""Errors, values and contracts. A name taken from the top counts as taken from where it is defined."""
+
+PURE = {f"atomizer.{name}" for name in LAYERS[5]}
+"""The deciders of the core: no clock, no loop, no wire."""
+
+IMPURE = {"aio_pika", "anyio", "asyncio", "os", "random", "selectors", "socket", "subprocess", "threading", "time"}
 
 LAYER_OF = {f"atomizer.{name}": height for height, layer in enumerate(LAYERS) for name in layer}
 ATOMIZER = [module for module in modules("atomizer") if module.name not in {"atomizer", "atomizer._core"}]
-CONDUCTORS = list(modules("conductors"))
+CONDUCTORS = [*modules("conductors"), *(m for m in ATOMIZER if m.name.startswith("atomizer.memory"))]
 
 
 def name_of(module: Module) -> str:
@@ -119,7 +123,8 @@ def test_imports_inside_atomizer_are_relative_and_near(module: Module) -> None:
 
 @pytest.mark.parametrize("module", CONDUCTORS, ids=name_of)
 def test_conductors_see_contracts_values_and_errors_only(module: Module) -> None:
-    """A transport knows nothing of the engine, so a third party's can do what ours can."""
+    """A transport knows nothing of the engine, ours no more than a third party's."""
+    own = {other.name for other in CONDUCTORS}
     home = {found.name: found.target for top in modules("atomizer")[:1] for found in imports_of(top)}
 
     seen = {
@@ -128,4 +133,12 @@ def test_conductors_see_contracts_values_and_errors_only(module: Module) -> None
         if found.target.split(".")[0] == "atomizer"
     }
 
-    assert seen <= SEEN_BY_CONDUCTORS
+    assert seen <= SEEN_BY_CONDUCTORS | own
+
+
+@pytest.mark.parametrize("module", [module for module in ATOMIZER if module.name in PURE], ids=name_of)
+def test_deciders_of_the_core_are_pure(module: Module) -> None:
+    """What decides has no clock, no loop and no wire near it, so a test can call it with plain values."""
+    found = {found.target.split(".")[0] for found in at_run_time(module)}
+
+    assert not found & IMPURE

@@ -42,7 +42,7 @@ _FENCE = re.compile(r"^\s*```(.*)$", re.MULTILINE)
 
 
 def run_page(path: Path, folder: Path, not_run: Collection[str] = ()) -> None:
-    """Run every block of a page in order, with its files in `folder`; the first that does not do what it shows raises."""
+    """Run every block of a page, with its files in `folder`; the first that does not do what it shows raises."""
     document = Document.parse(str(path), PythonCodeBlockParser(), CodeBlockParser("console", lambda _: None))
     module = ModuleType(path.stem.lower().replace("-", "_"))
     document.namespace = module.__dict__

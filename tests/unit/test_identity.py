@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import pytest
 
-from atomizer._core.identity import Identity, drive
+from atomizer._core.identity import Identity
 
 Atom = Callable[[], Coroutine[Any, Any, Any]]
 
@@ -20,7 +20,7 @@ async def fly(atom: Atom) -> tuple[Any, Identity]:
     host = asyncio.current_task()
     assert host is not None
     identity = Identity(host, atom(), contextvars.copy_context(), "test")
-    return await drive(identity), identity
+    return await identity.drive(), identity
 
 
 async def good() -> str:
@@ -127,7 +127,7 @@ async def test_an_identity_is_cancelled_like_a_task() -> None:
     identity = Identity(host, hangs(), contextvars.copy_context(), "test")
     asyncio.get_running_loop().call_soon(identity.cancel)
 
-    await drive(identity)
+    await identity.drive()
 
     assert isinstance(identity.error, asyncio.CancelledError)
     assert identity.cancelled()
@@ -203,7 +203,7 @@ async def test_a_forsaken_atom_is_not_stepped_again() -> None:
         host = asyncio.current_task()
         assert host is not None
         identities.append(Identity(host, stubborn(), contextvars.copy_context(), "test"))
-        await drive(identities[0])
+        await identities[0].drive()
 
     task = asyncio.create_task(worker())
     await asyncio.sleep(0)
