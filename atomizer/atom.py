@@ -261,7 +261,9 @@ class Atom(ABC):
         options: Options | None = None,
     ) -> None:
         super().__init_subclass__()
-        cls.__atom__ = Declared(cls, Said(id, route, share, raises, options or NOTHING_SAID))
+        before = cls.__dict__.get("__atom__")  # a class made over again, as by @dataclass(slots=True), without keywords
+        said = Said(id, route, share, raises, options or NOTHING_SAID) if before is None else before.said
+        cls.__atom__ = Declared(cls, said)
 
     @abstractmethod
     async def process(self, conductor: Bond, electron: Electron) -> object:
@@ -304,24 +306,23 @@ class Declared:
     What the class keywords of an atom say, and what a runtime makes of them once it is asked for.
 
     Attributes:
-        share: One instance serves all electrons.
+        said: The class keywords.
     """
 
     def __init__(self, written: type[Any], said: Said) -> None:
         self._written = written
-        self._said = said
-        self.share = said.share
+        self.said = said
 
     @cached_property
     def definition(self) -> ClassCall[Any]:
         """The definition. Not every base class has one: it raises `RegistrationRefused` without an atom id."""
-        return ClassCall[Any](self._written, self._said)
+        return ClassCall[Any](self._written, self.said)
 
     def named(self, id: str | None, route: str | None) -> ClassCall[Any]:
         """Return the definition under another id or on another route."""
         if id is None:
             return self.definition.named(None, route)
-        return ClassCall[Any](self._written, self._said._replace(id=id, route=route or self._said.route))
+        return ClassCall[Any](self._written, self.said._replace(id=id, route=route or self.said.route))
 
 
 Atom.__atom__ = Declared(Atom, Said())

@@ -30,6 +30,7 @@ class Bounds(Struct, frozen=True):
 
 
 DEFAULT_BOUNDS = Bounds()
+"""What a body may weigh where nobody says otherwise."""
 
 
 def check_json(body: bytes, bounds: Bounds = DEFAULT_BOUNDS) -> None:

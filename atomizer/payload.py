@@ -316,18 +316,21 @@ class OneParameter(Parameters):
         return NO_ARGUMENTS
 
     def _encode(self, value: Any) -> Payload:
-        if isinstance(value, bytes | bytearray | memoryview):
-            return self._encode_bytes(cast("bytes", value))
+        if isinstance(value, _BYTES):
+            return self._encode_bytes(value)
         if self._is_bytes:
             raise ValueError(f"parameter {self._parameter!r} takes bytes, not {type(value).__qualname__}")
         return Payload(encode_value(value), JSON)
 
-    def _encode_bytes(self, value: bytes) -> Payload:
+    def _encode_bytes(self, value: bytes | bytearray | memoryview) -> Payload:
         if self._may_be_bytes:
             return Payload(bytes(value), RAW)
         if self._is_untyped:  # as JSON they would arrive as text, and nobody would be told
             raise ValueError(f"bytes for a parameter that does not say so: annotate {self._parameter!r} as bytes")
         return Payload(encode_value(value), JSON)
+
+
+_BYTES = (bytes, bytearray, memoryview)
 
 
 class SeveralParameters(Parameters):
@@ -345,7 +348,7 @@ class SeveralParameters(Parameters):
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Payload:
         """Encode what is given, by name."""
         try:
-            given = self._object(*args, **kwargs)
+            given: Any = self._object(*args, **kwargs)
         except TypeError:
             given = self._bound(args, kwargs)  # refuses them, in the words of a call
         return Payload(encode_value(given), JSON)

@@ -279,7 +279,7 @@ def _definition(item: Plain, id: str | None, route: str | None) -> Definition:
 
 
 def _state(item: Atom | type[Atom], share: bool | None) -> State:
-    if _class_of(item).__atom__.share if share is None else share:
+    if _class_of(item).__atom__.said.share if share is None else share:
         return Shared(item)
     return Fresh(item) if isinstance(item, type) else Copied(item)
 

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
 from ._core.broadcast import Broadcast, EventStream
@@ -27,6 +28,8 @@ from .schemes import conductor_from_url
 from .settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from ._core.flight import Flight
     from .atom import Atom, ClassCall, Definition, FunctionAtom, Processes
     from .bond import Bond
@@ -99,10 +102,12 @@ class Atomizer(Asking):
 
         Raises:
             ConductorUnavailable: A conductor was not ready within `Settings.connect_patience`, or refuses this node.
-            AtomizerBug: The runtime was entered before: make another one.
+            NotRunning: The runtime was entered before: make another one.
 
         Cancellation: nothing stays open.
         """
+        if self._state is not State.NEW:
+            raise NotRunning(f"runtime {self._name!r} is {self._state}: it is entered once, make another one")
         self._state = move(self._state, Happening.ENTER)
         self._node = node = self._make_node()
         self._asker = self._make_asker(node)
@@ -148,14 +153,11 @@ class Atomizer(Asking):
 
         Cancellation: leaves the runtime as it is.
         """
-        self._check_open(None)
-        if not signals:
+        node = self._open_node()
+        with _stopped_by_signals(self.stop) if signals else nullcontext():
             await self._asked_to_stop.wait()
-            return
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._take_signal, number)
-        await self._asked_to_stop.wait()
+        if node.fault is not None:
+            raise node.fault
 
     def stop(self) -> None:
         """Ask the runtime to stop: `serve()` returns. Leaving `async with` does the rest."""
@@ -339,14 +341,6 @@ class Atomizer(Asking):
         assert self._asker is not None  # noqa: S101  # or the check has raised
         return self._asker
 
-    def _take_signal(self, number: signal.Signals) -> None:
-        """The first signal stops in order; the next meets the system's own handling, which ends the process."""
-        loop = asyncio.get_running_loop()
-        for each in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(each)
-            signal.signal(each, signal.SIG_DFL)
-        self.stop()
-
 
 @overload
 def run(atom: FunctionAtom[P, R, ..., Any], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
@@ -381,6 +375,34 @@ async def _run_once(atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     registrations = () if isinstance(atom, str) or atom in default_registry else (atom,)
     async with Atomizer(*registrations) as runtime:
         return await runtime.run(atom, *args, **kwargs)
+
+
+@contextmanager
+def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """
+    Let the first signal stop in order; the next meets the system's own handling, which ends the process.
+
+    Handlers are put back only if no signal came: after the first, a second one must end the process while it stops.
+    """
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in numbers}
+
+    def take() -> None:
+        stop()
+        for number in numbers:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+        before.clear()
+
+    for number in numbers:
+        loop.add_signal_handler(number, take)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, handler)
 
 
 def _conductors(conductor: Conductor | str | None, registry: Registry, settings: Settings) -> list[Conductor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import time
 from typing import Annotated, Any, Protocol, Self
 
@@ -50,7 +51,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     url: str = ""
     """The conductor when none is named in code; empty means in memory."""
-    name: str = ""
+    name: Annotated[str, Meta(pattern="^[0-9A-Za-z_-]{0,64}$")] = ""
     """The node's name; empty means host-pid-random. A name of your own keeps its reply route over a restart."""
     slots: Count = 64
     """How many electrons run at once on this node."""
@@ -92,6 +93,9 @@ class Settings(Struct, frozen=True, kw_only=True):
             msgspec.convert(self._scalars(), _RANGES)
         except msgspec.ValidationError as error:
             raise ValueError(f"Settings: {error}") from None
+
+    def __repr__(self) -> str:
+        return re.sub(r"(://[^:/@']*:)[^@']*@", r"\1***@", super().__repr__())
 
     def _scalars(self) -> dict[str, object]:
         return {name: getattr(self, name) for name in _SCALARS}

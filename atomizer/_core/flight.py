@@ -79,7 +79,6 @@ class Flight:
 
     __slots__ = (
         "abandoned",
-        "bond",
         "children",
         "connection",
         "deadline",
@@ -103,7 +102,6 @@ class Flight:
         self.electron: Electron | None = None
         self.identity: Identity | None = None
         self.worker: asyncio.Task[Any] | None = None
-        self.bond: Bond | None = None
         self.started_ns = 0
         self.deadline = inf
         self.until = inf
@@ -286,7 +284,7 @@ class Flights:
         definition = registration.definition
         args, kwargs = definition.arguments(electron, self._bounds)
         instance = registration.instance(electron.copy_state)
-        flight.bond = bond = self._make_bond(flight)
+        bond = self._make_bond(flight)
         if definition.is_async:
             return registration.call(instance, bond, electron, args, kwargs)
         return run_in_thread(self._threads, registration.thunk(instance, bond, electron, args, kwargs))

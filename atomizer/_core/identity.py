@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio.tasks import _enter_task, _leave_task  # pyright: ignore[reportPrivateUsage]  # documented, see above
+from contextvars import copy_context
 from types import coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,7 @@ class Identity:
     def __init__(self, host: asyncio.Task[Any], coro: Coroutine[Any, Any, Any], context: Context, name: str) -> None:
         self._host = host
         self._coro = coro
-        self._context = context
+        self._context: Context | None = context
         self._name = name
         self._over = False
         self._cancelling = 0
@@ -104,8 +105,8 @@ class Identity:
         return self._coro
 
     def get_context(self) -> Context:
-        """The context the atom runs in."""
-        return self._context
+        """The context the atom runs in, or this one when it is over."""
+        return self._context or copy_context()
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
         """The loop it runs on."""
@@ -143,7 +144,7 @@ class Identity:
 
         Cancellation: of the host goes on to the atom.
         """
-        host, loop, coro, run = self._host, self._host.get_loop(), self._coro, self._context.run
+        host, loop, coro, run = self._host, self._host.get_loop(), self._coro, self.get_context().run
         step: Callable[[Any], Any] = coro.send
         value: Any = None
         try:
@@ -182,5 +183,6 @@ class Identity:
     def _end(self) -> None:
         """Be over: from now on nothing can cancel this."""
         self._over = True
+        self._context = None  # it knows the flight, which knows this: a cycle for each electron
         for fn, context in self._callbacks or ():
             self.get_loop().call_soon(fn, self, context=context)

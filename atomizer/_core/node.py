@@ -155,6 +155,9 @@ class Node:
         Args:
             drain: Wait up to `Settings.grace` for what is under way; else give it back at once.
 
+        Raises:
+            ExceptionGroup: Shared atoms raised in their `close`; everything is closed all the same.
+
         Cancellation: is held up until everything is closed, for a bounded time.
         """
         settings = self._settings
@@ -255,12 +258,22 @@ class Node:
             expecting.fail(NotRunning(f"the runtime stopped before electron {expecting.electron_id!r} was answered"))
 
     async def _close_everything(self) -> None:
-        for registration in self._registry.registrations:
-            await registration.close()
+        errors = [error for each in self._registry.registrations if (error := await self._close_atom(each)) is not None]
         await self.tasks.end(self._keepers.values(), self._settings.settle_grace)
         self.threads.close()
         self.alarm.close()
         await self.tasks.end_all(self._settings.settle_grace)
+        if errors:
+            raise ExceptionGroup("atoms that could not be closed", errors)
+
+    async def _close_atom(self, registration: Registration) -> Exception | None:
+        """Close a shared atom; what goes wrong there must not keep the rest open."""
+        try:
+            with cleanup(self._settings.settle_grace):
+                await registration.close()
+        except Exception as error:
+            return error
+        return None
 
     def _faulted(self, error: BaseException) -> None:
         self.fault = AtomizerBug(f"a task of the runtime ended in {error!r}")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 PAGES = sorted([*ROOT.glob("*.md"), *(path for path in ROOT.glob("docs/**/*.md") if "_build" not in path.parts)])
 
 RUN = {"python", "console"}
-SHOWN = {"json", "text", "toml", "{note}", "{toctree}", "{warning}"}
+SHOWN = {"json", "text", "toml", "{eval-rst}", "{note}", "{toctree}", "{warning}"}
 """Languages and directives of blocks that are something to look at."""
 
 NOT_RUN = {
