@@ -17,12 +17,6 @@ Embeddable, distributed work for asyncio: atoms, electrons, conductors.
 """
 
 # The door
-from .runtime import Atomizer as Atomizer
-from .runtime import EventStream as EventStream
-from .runtime import run as run
-from .handle import Handle as Handle
-from .handle import Results as Results
-
 # Atoms
 from .atom import Atom as Atom
 from .atom import FunctionAtom as FunctionAtom
@@ -30,27 +24,6 @@ from .atom import atom as atom
 from .atom import atom_id as atom_id
 from .bond import Blocking as Blocking
 from .bond import Bond as Bond
-from .registry import Registry as Registry
-from .registry import register as register
-from .registry import unregister as unregister
-
-# Values
-from .electron import Electron as Electron
-from .health import Health as Health
-from .health import Statistics as Statistics
-from .options import Options as Options
-from .properties import Ending as Ending
-from .properties import Failure as Failure
-from .properties import FailureKind as FailureKind
-from .properties import Progress as Progress
-from .properties import Properties as Properties
-from .settings import Clock as Clock
-from .settings import Settings as Settings
-from .settings import SystemClock as SystemClock
-
-# What happens (every kind of event is in `atomizer.events`)
-from .events import Event as Event
-from .events import UnknownEvent as UnknownEvent
 
 # The contract with transports, and the conductor in memory
 from .codec import Codec as Codec
@@ -64,8 +37,9 @@ from .conductor import Lane as Lane
 from .conductor import Route as Route
 from .conductor import Settlement as Settlement
 from .conductor import Spread as Spread
-from .memory import MemoryConductor as MemoryConductor
-from .schemes import conductor_from_url as conductor_from_url
+
+# Values
+from .electron import Electron as Electron
 
 # What goes wrong
 from .errors import AtomCancelled as AtomCancelled
@@ -93,14 +67,39 @@ from .errors import RegistrationRefused as RegistrationRefused
 from .errors import TooLarge as TooLarge
 from .errors import TooManyWaiting as TooManyWaiting
 
+# What happens (every kind of event is in `atomizer.events`)
+from .events import Event as Event
+from .events import UnknownEvent as UnknownEvent
+from .handle import Handle as Handle
+from .health import Health as Health
+from .health import Statistics as Statistics
+from .memory import MemoryConductor as MemoryConductor
+from .options import Options as Options
+from .properties import Ending as Ending
+from .properties import Failure as Failure
+from .properties import FailureKind as FailureKind
+from .properties import Progress as Progress
+from .properties import Properties as Properties
+from .registry import Registry as Registry
+from .registry import register as register
+from .registry import unregister as unregister
+from .results import Results as Results
+from .runtime import Atomizer as Atomizer
+from .runtime import EventStream as EventStream
+from .runtime import run as run
+from .schemes import conductor_from_url as conductor_from_url
+from .settings import Clock as Clock
+from .settings import Settings as Settings
+from .settings import SystemClock as SystemClock
+
 __all__ = (  # noqa: RUF022  # grouped as above
     "Atomizer", "EventStream", "Handle", "Results", "run",
     "Atom", "Blocking", "Bond", "FunctionAtom", "Registry", "atom", "atom_id", "register", "unregister",
     "Clock", "Electron", "Ending", "Failure", "FailureKind", "Health", "Options", "Progress", "Properties", "Settings",
     "Statistics", "SystemClock",
     "Event", "UnknownEvent",
-    "Capability", "Codec", "Conductor", "Connection", "Delivery", "Durability", "Frame", "Lane", "MemoryConductor", "Route",
-    "Settlement", "Spread", "conductor_from_url",
+    "Capability", "Codec", "Conductor", "Connection", "Delivery", "Durability", "Frame", "Lane", "MemoryConductor",
+    "Route", "Settlement", "Spread", "conductor_from_url",
     "AtomCancelled", "AtomFailed", "AtomTimedOut", "AtomUnknown", "AtomizerBug", "AtomizerError", "CapabilityMissing",
     "ConductorBroken", "ConductorClosed", "ConductorError", "ConductorUnavailable", "ConductorUnknown", "Expired",
     "Malformed", "NoReplyAsked", "NobodyThere", "NotRunning", "NotTaken", "Overloaded", "PayloadRefused", "Poison",

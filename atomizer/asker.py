@@ -19,10 +19,11 @@ from .errors import (
     nearest,
 )
 from .events import ElectronProgressed, PropertiesReceived, PropertiesUnclaimed
-from .handle import Handle, Results, wait_lending
+from .handle import Handle, wait_lending
 from .options import NOTHING_SAID, Options
 from .payload import bind_payload
 from .properties import Failure, FailureKind, Progress, Properties
+from .results import Results
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
     from ._core.outbound import Outbound
     from ._core.slots import Slots
     from ._core.supervision import Link
-    from .payload import Payload
     from .conductor import Delivery
     from .electron import Electron
+    from .payload import Payload
     from .registry import Registry
     from .settings import Settings
 
@@ -110,7 +111,9 @@ class Asker:
             self._slots.check_room()
         deadline = self._outbound.deadline(options, owner)
         electron = self._electron(target, args, kwargs, options, parent, deadline)
-        handle: Handle[Any] = Handle(electron.id, target.atom_id, self, read=target.read, raises=target.raises, parent=owner)
+        handle: Handle[Any] = Handle(
+            electron.id, target.atom_id, self, read=target.read, raises=target.raises, parent=owner
+        )
         handle.link = link = self._link(options, parent)
         await self._post(handle, link, electron, target, options, deadline)
         if not electron.reply:

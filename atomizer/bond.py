@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     from .atom import ClassCall, FunctionAtom, Processes, TakesOne
     from .electron import Electron
-    from .handle import Handle, Results
+    from .handle import Handle
     from .options import Options
     from .properties import Failure
+    from .results import Results
 
 __all__ = ("Asking", "Blocking", "Bond")
 

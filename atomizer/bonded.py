@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from ._core.tasks import Tasks
     from .asker import Asker
     from .electron import Electron
-    from .handle import Handle, Results
+    from .handle import Handle
+    from .results import Results
     from .settings import Clock
 
 __all__ = ("RunningBond",)

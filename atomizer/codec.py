@@ -364,7 +364,7 @@ class _Json(_Format):
 
 
 class _Go(_Json):
-    """The original's dialect. What it does not know is native JSON: Go is not sent it, or finds none of its keys in it."""
+    """The original's dialect. What Go does not know is native JSON: it is never sent it, or finds none of its keys."""
 
     def __init__(self) -> None:
         super().__init__(JSON)

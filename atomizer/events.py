@@ -17,7 +17,6 @@ from .electron import Id, Moment
 from .properties import Finite
 
 __all__ = (
-    "Event",
     "AtomAbandoned",
     "AtomRegistered",
     "AtomUnregistered",
@@ -33,6 +32,7 @@ __all__ = (
     "ElectronRefused",
     "ElectronRequeued",
     "ElectronSent",
+    "Event",
     "EventsLost",
     "PropertiesReceived",
     "PropertiesUnclaimed",

@@ -322,7 +322,7 @@ class OneParameter(Parameters):
             raise ValueError(f"parameter {self._parameter!r} takes bytes, not {type(value).__qualname__}")
         return Payload(encode_value(value), JSON)
 
-    def _encode_bytes(self, value: bytes | bytearray | memoryview) -> Payload:
+    def _encode_bytes(self, value: Any) -> Payload:
         if self._may_be_bytes:
             return Payload(bytes(value), RAW)
         if self._is_untyped:  # as JSON they would arrive as text, and nobody would be told

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import signal
 import socket
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
 from ._core.broadcast import Broadcast, EventStream
 from ._core.flight import CURRENT
 from ._core.lifecycle import Happening, State, move
 from ._core.node import Node
+from ._core.signals import stopped_by_signals
 from .asker import Asker
 from .bond import Asking
 from .bonded import RunningBond
@@ -28,13 +28,12 @@ from .schemes import conductor_from_url
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from ._core.flight import Flight
     from .atom import Atom, ClassCall, Definition, FunctionAtom, Processes
     from .bond import Bond
     from .conductor import Delivery
-    from .handle import Handle, Results
+    from .handle import Handle
+    from .results import Results
 
 __all__ = ("Atomizer", "EventStream", "run")
 
@@ -154,7 +153,7 @@ class Atomizer(Asking):
         Cancellation: leaves the runtime as it is.
         """
         node = self._open_node()
-        with _stopped_by_signals(self.stop) if signals else nullcontext():
+        with stopped_by_signals(self.stop) if signals else nullcontext():
             await self._asked_to_stop.wait()
         if node.fault is not None:
             raise node.fault
@@ -252,8 +251,8 @@ class Atomizer(Asking):
             suspended=suspended,
             abandoned=flights.abandoned if flights is not None else 0,
             outstanding=len(node.correlation) if node is not None else 0,
-            completed=flights.completed if flights is not None else 0,
-            failed=flights.failed if flights is not None else 0,
+            completed=node.report.completed if node is not None else 0,
+            failed=node.report.failed if node is not None else 0,
             atoms=tuple(registration.definition.atom_id for registration in self._registry.registrations),
             conductors={name: link.state.value for name, link in node.links.items()} if node is not None else {},
             events_dropped=self._broadcast.dropped,
@@ -375,34 +374,6 @@ async def _run_once(atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     registrations = () if isinstance(atom, str) or atom in default_registry else (atom,)
     async with Atomizer(*registrations) as runtime:
         return await runtime.run(atom, *args, **kwargs)
-
-
-@contextmanager
-def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """
-    Let the first signal stop in order; the next meets the system's own handling, which ends the process.
-
-    Handlers are put back only if no signal came: after the first, a second one must end the process while it stops.
-    """
-    loop = asyncio.get_running_loop()
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    before = {number: signal.getsignal(number) for number in numbers}
-
-    def take() -> None:
-        stop()
-        for number in numbers:
-            loop.remove_signal_handler(number)
-            signal.signal(number, signal.SIG_DFL)
-        before.clear()
-
-    for number in numbers:
-        loop.add_signal_handler(number, take)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            loop.remove_signal_handler(number)
-            signal.signal(number, handler)
 
 
 def _conductors(conductor: Conductor | str | None, registry: Registry, settings: Settings) -> list[Conductor]:

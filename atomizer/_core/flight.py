@@ -13,12 +13,7 @@ from ..errors import ConductorError, Malformed, NobodyThere
 from ..events import (
     AtomAbandoned,
     ElectronBonded,
-    ElectronCancelled,
-    ElectronCompleted,
-    ElectronExpired,
-    ElectronFailed,
     ElectronReceived,
-    ElectronRefused,
     ElectronRequeued,
     PropertiesUnclaimed,
 )
@@ -40,8 +35,8 @@ if TYPE_CHECKING:
     from ..registry import Registration, Registry
     from ..settings import Settings
     from .alarm import Alarm, Ring
-    from .broadcast import Broadcast
     from .remember import Remembered
+    from .report import Report
     from .slots import Hold
     from .supervision import Link
     from .tasks import Tasks
@@ -123,7 +118,6 @@ class Flights:
     Attributes:
         flying: The flights under way.
         abandoned: Atoms that did not end when they were told to, and still run.
-        completed, failed: How many electrons ended so.
     """
 
     def __init__(  # noqa: PLR0913  # everything it takes to fly, by name
@@ -132,7 +126,7 @@ class Flights:
         *,
         settings: Settings,
         registry: Registry,
-        broadcast: Broadcast,
+        report: Report,
         alarm: Alarm,
         tasks: Tasks,
         threads: Threads,
@@ -142,19 +136,17 @@ class Flights:
     ) -> None:
         self.flying: set[Flight] = set()
         self.abandoned = 0
-        self.completed = 0
-        self.failed = 0
         self._settings = settings
         self._clock = settings.clock
         self._bounds = Bounds(max_bytes=settings.max_payload_bytes + 64 * 1024, max_depth=settings.max_depth)
         self._registry = registry
-        self._broadcast = broadcast
         self._alarm = alarm
         self._tasks = tasks
         self._threads = threads
         self._cancelled = cancelled
         self._make_bond = make_bond
         self._outcomes = Outcomes(node, settings)
+        self._report = report
         self._on_landed = on_landed
 
     @property
@@ -223,7 +215,7 @@ class Flights:
                 await self._reply(flight, verdict.reply)
             settlement = verdict.settlement
         except ConductorError as error:  # no confirm: the electron comes again, here or elsewhere
-            self._tell_all(ElectronRequeued, flight, reason=str(error))
+            self._report.tell(ElectronRequeued, flight, reason=str(error))
         finally:
             if not _settled_now(flight, settlement):
                 await flight.link.settle(flight.connection, flight.delivery, settlement)
@@ -241,7 +233,7 @@ class Flights:
         try:
             await link.send(frame, self._clock.monotonic() + self._settings.send_patience)
         except NobodyThere as error:
-            self._tell_all(PropertiesUnclaimed, flight, error=str(error))
+            self._report.tell(PropertiesUnclaimed, flight, error=str(error))
 
     async def _answer(self, flight: Flight) -> Verdict:
         """Decode, admit, bond, run, encode, dispose."""
@@ -251,8 +243,7 @@ class Flights:
         except Malformed as error:
             return self._refuse(flight, FailureKind.MALFORMED, str(error))
         flight.electron = electron
-        if self._broadcast.listening:
-            self._tell_all(ElectronReceived, flight)
+        self._report.tell(ElectronReceived, flight)
         registration = self._registry.find(electron.atom_id)
         refusal = admit(
             electron,
@@ -297,8 +288,7 @@ class Flights:
         CURRENT.set(flight)
         flight.worker = worker
         flight.identity = identity = Identity(worker, coroutine, copy_context(), electron.atom_id)
-        if self._broadcast.listening:
-            self._tell_all(ElectronBonded, flight)
+        self._report.tell(ElectronBonded, flight)
         if flight.told is not None:
             identity.cancel()
         try:
@@ -331,7 +321,7 @@ class Flights:
             return  # being given back: whoever stops the runtime sees to it; or over in this very turn
         flight.abandoned = True
         self.abandoned += 1
-        self._tell_all(AtomAbandoned, flight, error=f"told to stop: {flight.told}")
+        self._report.tell(AtomAbandoned, flight, error=f"told to stop: {flight.told}")
         if flight.children:
             _abort_all(flight.children)
         verdict = self._conclusion(flight, self._outcomes.interrupted(flight, flight.told, None, Ending.ABANDONED))
@@ -343,7 +333,7 @@ class Flights:
         if error is None:
             return self._conclusion(flight, self._returned(flight, electron, registration, value))
         if told is Settlement.REQUEUE:
-            self._tell_all(ElectronRequeued, flight, reason="this node stops")
+            self._report.tell(ElectronRequeued, flight, reason="this node stops")
             return GIVE_BACK
         if isinstance(told, FailureKind):
             return self._conclusion(flight, self._outcomes.interrupted(flight, told, error, Ending.STOPPED))
@@ -365,40 +355,8 @@ class Flights:
         return self._conclusion(flight, self._outcomes.refused(flight, kind, message))
 
     def _conclusion(self, flight: Flight, properties: Properties) -> Verdict:
-        self._report(flight, properties)
+        self._report.outcome(flight, properties)
         return dispose(properties, flight.delivery.reply_to)
-
-    def _report(self, flight: Flight, properties: Properties) -> None:
-        """Count an outcome, and tell it to whoever listens."""
-        failure = properties.failure
-        if failure is None:
-            self.completed += 1
-            if self._broadcast.listening:
-                self._tell_all(ElectronCompleted, flight)
-            return
-        self.failed += 1
-        if not self._broadcast.listening:
-            return
-        error = f"{failure.type}: {failure.message}" if failure.type else failure.message
-        if failure.kind == FailureKind.CANCELLED:
-            self._tell_all(ElectronCancelled, flight, ending=failure.ending)
-        elif failure.kind == FailureKind.EXPIRED:
-            self._tell_all(ElectronExpired, flight, error=error)
-        elif flight.identity is None:
-            self._tell_all(ElectronRefused, flight, failure=failure.kind, error=error)
-        else:
-            self._tell_all(ElectronFailed, flight, failure=failure.kind, error=error)
-
-    def _tell_all(self, kind: type[Any], flight: Flight, **fields: Any) -> None:
-        electron = flight.electron
-        self._broadcast.emit(
-            kind,
-            electron_id=flight.delivery.id if electron is None else electron.id,
-            atom_id="" if electron is None else electron.atom_id,
-            conductor=flight.link.name,
-            attempt=0 if electron is None else electron.attempt,
-            **fields,
-        )
 
 
 def _abort_all(children: set[Child]) -> None:

@@ -20,6 +20,7 @@ from .flight import Flights
 from .outbound import Outbound
 from .pump import Pump
 from .remember import Remembered
+from .report import Report
 from .slots import Slots
 from .supervision import Link
 from .tasks import Tasks
@@ -81,11 +82,12 @@ class Node:
         self.correlation = Correlation()
         self.outbound = Outbound(name, settings=settings, broadcast=broadcast, tasks=self.tasks)
         self.threads = Threads(loop, f"atomizer-{name}")
+        self.report = Report(broadcast)
         self.flights = Flights(
             name,
             settings=settings,
             registry=registry,
-            broadcast=broadcast,
+            report=self.report,
             alarm=self.alarm,
             tasks=self.tasks,
             threads=self.threads,

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..conductor import Frame, Lane, Route
-from ..errors import ConductorBroken
 from .bench import CheckFailed
 
 if TYPE_CHECKING:

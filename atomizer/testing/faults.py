@@ -45,7 +45,7 @@ class FaultyConductor(Conductor):
         plan: What goes wrong. Several conductors may share one.
         cut: How to let a connection of `inner` die; if not given, by its method `cut`, as `MemoryConductor` has one.
         sink: Whether `reply_sink` is passed on. What a sink was handed is settled, and nothing can go wrong with it any
-            more: with True replies meet the plan only when they are sent, with False they are received like any delivery.
+            more: so with True replies meet the plan only when they are sent, with False they are received like the rest.
 
     Raises:
         TypeError: There is no way to cut a connection of `inner`.

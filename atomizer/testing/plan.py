@@ -49,8 +49,8 @@ class FaultKind(StrEnum):
     """The next on that lane goes before it, if one comes within `Plan.delay`."""
     HANG = "hang"
     """
-    It happens, and the call never returns; the connection is found dead after `Plan.silence`, or when it is left before.
-    Receiving: the delivery stays unsettled. Connecting: nothing happens, until it is cancelled.
+    It happens, and the call never returns; the connection is found dead after `Plan.silence`, or when it is left.
+    Receiving: the delivery stays unsettled. Connecting: nothing happens until it is cancelled.
     """
     BREAK_BEFORE = "break_before"
     """The connection dies before it happens. Connecting: the other side cannot be reached."""

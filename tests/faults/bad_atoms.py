@@ -184,7 +184,7 @@ async def raises_what_has_no_name() -> None:
 @bad(Answer(FailureKind.FAILED, says="here"))
 async def raises_what_is_named_by_half_a_character() -> None:
     """Raise an exception whose type's name cannot be written as UTF-8."""
-    raise type("\ud800", (Exception,), {})("here")
+    raise type("FromNowhere", (Exception,), {"__module__": "\ud800"})("here")
 
 
 class Liar(Exception):

@@ -1,0 +1,67 @@
+"""The report on a node's flights: counted, and told to whoever listens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..events import ElectronCancelled, ElectronCompleted, ElectronExpired, ElectronFailed, ElectronRefused
+from ..properties import FailureKind
+
+if TYPE_CHECKING:
+    from ..events import Event
+    from ..properties import Failure, Properties
+    from .broadcast import Broadcast
+    from .flight import Flight
+
+__all__ = ("Report",)
+
+
+class Report:
+    """
+    What became of the electrons of one node.
+
+    Attributes:
+        completed: How many ended with a result.
+        failed: How many ended with a failure.
+    """
+
+    def __init__(self, broadcast: Broadcast) -> None:
+        self._broadcast = broadcast
+        self.completed = 0
+        self.failed = 0
+
+    def outcome(self, flight: Flight, properties: Properties) -> None:
+        """Count an outcome, and tell it."""
+        failure = properties.failure
+        if failure is None:
+            self.completed += 1
+            self.tell(ElectronCompleted, flight)
+        else:
+            self.failed += 1
+            if self._broadcast.listening:
+                self._tell_failure(flight, failure)
+
+    def tell(self, kind: type[Event], flight: Flight, **fields: Any) -> None:
+        """Tell one thing of a flight."""
+        if not self._broadcast.listening:
+            return
+        electron = flight.electron
+        self._broadcast.emit(
+            kind,
+            electron_id=flight.delivery.id if electron is None else electron.id,
+            atom_id="" if electron is None else electron.atom_id,
+            conductor=flight.link.name,
+            attempt=0 if electron is None else electron.attempt,
+            **fields,
+        )
+
+    def _tell_failure(self, flight: Flight, failure: Failure) -> None:
+        error = f"{failure.type}: {failure.message}" if failure.type else failure.message
+        if failure.kind == FailureKind.CANCELLED:
+            self.tell(ElectronCancelled, flight, ending=failure.ending)
+        elif failure.kind == FailureKind.EXPIRED:
+            self.tell(ElectronExpired, flight, error=error)
+        elif flight.identity is None:
+            self.tell(ElectronRefused, flight, failure=failure.kind, error=error)
+        else:
+            self.tell(ElectronFailed, flight, failure=failure.kind, error=error)

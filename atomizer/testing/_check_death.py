@@ -1,0 +1,116 @@
+"""Checks of a connection's death by a cut: loud, complete, and harmless to others."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+from ..conductor import Lane, Route, Settlement
+from ..errors import ConductorBroken
+from ._waiting import frame_to, outcome, soon, take, take_all, turns, underway, work
+from .bench import CheckFailed, check
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from ..conductor import Connection
+    from .bench import Bench
+
+__all__ = ("CHECKS",)
+
+_LOUD = 1.0  # seconds within which a cut must be heard
+
+
+@check
+async def a_cut_is_heard_by_receivers(bench: Bench) -> None:
+    """When a connection is cut, every receive that waits raises ConductorBroken within a second, on each lane."""
+    async with bench.node() as node, AsyncExitStack() as stack:
+        waiting: list[asyncio.Task[Any]] = []
+        for lane in Lane:
+            await node.listen(Route(lane, bench.name("name")), 1)
+            waiting += [await stack.enter_async_context(underway(bench, node.receive(lane))) for _ in range(2)]
+        await turns()
+
+        await bench.cut(node)
+
+        for task in waiting:
+            _is_broken(await outcome(task, _LOUD, "a receive on a connection that was cut"), "a receive that waited")
+
+
+@check
+async def a_cut_is_heard_by_senders(bench: Bench) -> None:
+    """When a connection is cut, a send that waits for room raises ConductorBroken within a second."""
+    small = bench.small()
+    if small is None:
+        return
+    ...
+
+
+@check
+async def later_calls_raise_broken(bench: Bench) -> None:
+    """Every later call on a connection that was cut raises ConductorBroken; the nowait twins raise it or decline."""
+    route = work(bench)
+    async with bench.node() as node, bench.asker() as asker:
+        await node.listen(route, 2)
+        for number in range(2):
+            await asker.send(frame_to(route, f"e-{number}"))
+        held = await take_all(bench, node, 2)
+        await bench.cut(node)
+
+        calls: dict[str, Coroutine[Any, Any, object]] = {
+            "receive": node.receive(Lane.WORK),
+            "send": node.send(frame_to(route)),
+            "settle": node.settle(held[0], Settlement.ACK),
+            "listen": node.listen(route, 1),
+            "unlisten": node.unlisten(route),
+        }
+        for name, call in calls.items():
+            async with underway(bench, call) as task:
+                _is_broken(await outcome(task, _LOUD, name), name)
+        _declines("receive_nowait", lambda: node.receive_nowait(Lane.WORK))
+        _declines("send_nowait", lambda: node.send_nowait(frame_to(route)))
+        _declines("settle_nowait", lambda: node.settle_nowait(held[1], Settlement.ACK))
+
+
+def _declines(name: str, call: Callable[[], object]) -> None:
+    try:
+        answer = call()
+    except ConductorBroken:
+        return
+    if answer:
+        raise CheckFailed(f"{name} answered {answer!r}")
+
+
+@check
+async def no_cancellation_that_nobody_asked_for(bench: Bench) -> None:
+    """A cut ends no call in a CancelledError: a task group around it would end without a sound, its siblings cancelled."""
+    route = work(bench)
+    ...
+
+
+@check
+async def a_cut_harms_no_other_connection(bench: Bench) -> None:
+    """When one connection is cut, the others go on."""
+    route = work(bench)
+    async with bench.node() as victim, bench.node() as node, bench.asker() as asker:
+        await victim.listen(work(bench), 1)
+        await node.listen(route, 1)
+        async with underway(bench, node.receive(Lane.WORK)) as receiving:
+            await turns()
+
+            await bench.cut(victim)
+
+            await soon(bench, asker.send(frame_to(route)), "sending on another connection")
+            await soon(bench, receiving, "receiving on another connection")
+
+
+@check
+async def leaving_after_a_cut_is_quiet(bench: Bench) -> None:
+    """A connection that was cut is left without an exception, in time."""
+    async with AsyncExitStack() as stack:
+        node = await stack.enter_async_context(bench.node())
+        await node.listen(work(bench), 1)
+        await bench.cut(node)
+
+        await soon(bench, stack.aclose(), "leaving")
