@@ -17,7 +17,6 @@ promise below as one named check.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from contextlib import AbstractAsyncContextManager
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
 
     from .codec import Codec
 

@@ -292,7 +292,7 @@ class AtomizerBug(AtomizerError):
 
 def nearest(wanted: str, known: Iterable[str]) -> str:
     """Say which of the known names a wanted one may have meant: the end of an error message."""
-    from difflib import get_close_matches  # only ever needed when something went wrong
+    from difflib import get_close_matches  # noqa: PLC0415  # slow to import, and only needed when something went wrong
 
     names = sorted(set(known))
     if not names:

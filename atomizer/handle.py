@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from ._core.flight import CURRENT
-from .errors import AtomFailed, AtomizerError
 from .properties import Failure, FailureKind, Progress, Properties, failed
 
 if TYPE_CHECKING:
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
 
     from ._core.broadcast import EventStream
     from ._core.flight import Flight
+    from .errors import AtomFailed, AtomizerError
 
 __all__ = ("Handle",)
 
