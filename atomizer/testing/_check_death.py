@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..conductor import Lane, Route, Settlement
 from ..errors import ConductorBroken
-from ._waiting import frame_to, outcome, soon, take, take_all, turns, underway, work
+from ._waiting import fill, frame_to, outcome, soon, take, take_all, turns, underway, work
 from .bench import CheckFailed, check
 
 if TYPE_CHECKING:
@@ -44,7 +44,16 @@ async def a_cut_is_heard_by_senders(bench: Bench) -> None:
     small = bench.small()
     if small is None:
         return
-    ...
+    route = work(bench)
+    async with small.connect() as node, small.connect() as asker, AsyncExitStack() as stack:
+        await node.listen(route, 0)
+        last = (await fill(bench, stack, asker, route))[-1]
+        if last.done():  # it refuses, and lets nobody wait
+            return
+
+        await bench.cut(asker)
+
+        _is_broken(await outcome(last, _LOUD, "a send on a connection that was cut"), "a send that waited")
 
 
 @check
@@ -84,9 +93,23 @@ def _declines(name: str, call: Callable[[], object]) -> None:
 
 @check
 async def no_cancellation_that_nobody_asked_for(bench: Bench) -> None:
-    """A cut ends no call in a CancelledError: a task group around it would end without a sound, its siblings cancelled."""
-    route = work(bench)
-    ...
+    """A cut ends no call in a CancelledError: in a task group the others would never hear of it."""
+    async with bench.node() as node:
+        await node.listen(work(bench), 1)
+        async with underway(bench, _receive_in_a_group(node)) as group:
+            await turns()
+
+            await bench.cut(node)
+
+            error = await outcome(group, _LOUD, "a task group with a receive in it")
+    if not isinstance(error, BaseExceptionGroup) or error.subgroup(ConductorBroken) is None:
+        raise CheckFailed(f"a task group with a receive in it ended with {error!r}")
+
+
+async def _receive_in_a_group(node: Connection) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(node.receive(Lane.WORK))
+        group.create_task(asyncio.Event().wait())
 
 
 @check
@@ -114,3 +137,18 @@ async def leaving_after_a_cut_is_quiet(bench: Bench) -> None:
         await bench.cut(node)
 
         await soon(bench, stack.aclose(), "leaving")
+
+
+CHECKS = (
+    a_cut_is_heard_by_receivers,
+    a_cut_is_heard_by_senders,
+    later_calls_raise_broken,
+    no_cancellation_that_nobody_asked_for,
+    a_cut_harms_no_other_connection,
+    leaving_after_a_cut_is_quiet,
+)
+
+
+def _is_broken(error: BaseException | None, what: str) -> None:
+    if not isinstance(error, ConductorBroken):
+        raise CheckFailed(f"{what} ended with {error!r}")

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from ..conductor import Lane, Route, Settlement, Spread
-from ..errors import ConductorUnavailable, NobodyThere
+from ..errors import ConductorUnavailable
 from ._waiting import frame_to, nothing_comes, outcome, soon, stillness, take, underway
 from .bench import CheckFailed, check
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from .bench import Bench
 
 __all__ = ("CHECKS",)
+
+_AGAIN = 0.01  # seconds between two tries: nobody tells us when the other side has noticed
 
 
 @check

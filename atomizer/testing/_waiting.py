@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..conductor import Frame, Lane, Route
@@ -15,10 +15,23 @@ if TYPE_CHECKING:
     from ..conductor import Connection, Delivery
     from .bench import Bench
 
-__all__ = ("frame_to", "nothing_comes", "outcome", "soon", "stillness", "take", "take_all", "turns", "underway", "work")
+__all__ = (
+    "fill",
+    "frame_to",
+    "nothing_comes",
+    "outcome",
+    "soon",
+    "stillness",
+    "take",
+    "take_all",
+    "turns",
+    "underway",
+    "work",
+)
 
 T = TypeVar("T")
 
+_FULL = 1_000  # frames that a small conductor certainly does not hold on one route
 _TURNS = 20  # of the event loop: more than any chain of callbacks in a conductor should need
 
 
@@ -95,3 +108,26 @@ async def outcome(task: asyncio.Task[Any], within: float, what: str) -> BaseExce
     if not task.done():
         raise CheckFailed(f"this did not end within {within:g} s: {what}")
     return asyncio.CancelledError() if task.cancelled() else task.exception()
+
+
+async def fill(bench: Bench, stack: AsyncExitStack, asker: Connection, route: Route) -> list[asyncio.Task[None]]:
+    """Send to a route until it is full. The last send waits for room, or has raised Overloaded; the others are taken."""
+    sends: list[asyncio.Task[None]] = []
+    while not sends or await _is_taken(bench, sends[-1]):
+        if len(sends) > _FULL:
+            raise CheckFailed(f"the route took {_FULL} frames and is not full")
+        sending = underway(bench, asker.send(frame_to(route, f"e-{len(sends)}")))
+        sends.append(await stack.enter_async_context(sending))
+    return sends
+
+
+async def _is_taken(bench: Bench, sending: asyncio.Task[None]) -> bool:
+    """Say whether a send went through at once; it may wait, or raise Overloaded."""
+    await turns()
+    await asyncio.wait((sending,), timeout=bench.quiet)
+    if not sending.done():
+        return False
+    error = sending.exception()
+    if error is not None and not isinstance(error, Overloaded):
+        raise CheckFailed(f"send to a full route ended with {error!r}")
+    return error is None

@@ -44,8 +44,8 @@ class FaultyConductor(Conductor):
         inner: The conductor that does the work.
         plan: What goes wrong. Several conductors may share one.
         cut: How to let a connection of `inner` die; if not given, by its method `cut`, as `MemoryConductor` has one.
-        sink: Whether `reply_sink` is passed on. What a sink was handed is settled, and nothing can go wrong with it any
-            more: so with True replies meet the plan only when they are sent, with False they are received like the rest.
+        sink: Whether `reply_sink` is passed on. What a sink was handed is settled, so nothing can go wrong with it: then
+            replies meet the plan only when they are sent. Without it they are received, and meet it there as well.
 
     Raises:
         TypeError: There is no way to cut a connection of `inner`.

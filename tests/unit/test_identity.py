@@ -169,7 +169,7 @@ async def test_structured_concurrency_works_under_an_identity() -> None:
                 seen.append("shielded")
             await anyio.sleep(10)
         try:
-            await asyncio.wait_for(asyncio.sleep(10), 0.001)  # noqa: TID251  # what an atom may do
+            await asyncio.wait_for(asyncio.sleep(10), 0.001)  # what an atom may do
         except TimeoutError:
             seen.append("wait_for")
         seen.append(await anyio.to_thread.run_sync(lambda: "thread"))
