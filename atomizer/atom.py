@@ -73,6 +73,7 @@ class FunctionAtom(Definition, Generic[P, R_co, D, V_co]):
     Called directly it is the function. It is pickled by reference: module and name.
     """
 
+    __name__: str
     __qualname__: str
     __wrapped__: Callable[D, V_co]
 

@@ -83,14 +83,14 @@ async def replies_wait_for_a_node_that_was_cut(bench: Bench) -> None:
 
 @check
 async def a_reply_sink_gets_what_receive_would_have_got(bench: Bench) -> None:
-    """A reply sink that is taken gets every reply once, also those that waited; one that is declined changes nothing."""
+    """A reply sink that is taken gets every reply, also those that waited; one that is declined changes nothing."""
     route = _replies(bench)
     came: list[Delivery] = []
     complete = asyncio.Event()
 
     def sink(delivery: Delivery) -> None:
         came.append(delivery)
-        if len(came) >= 2:  # noqa: PLR2004  # both
+        if len(came) >= 2:
             complete.set()
 
     async with bench.asker() as asker, bench.node() as node:
@@ -111,7 +111,7 @@ async def a_reply_sink_gets_what_receive_would_have_got(bench: Bench) -> None:
 
 @check
 async def a_reply_sink_listens(bench: Bench) -> None:
-    """A reply sink that is taken counts as listening: replies are taken, a second node is refused, and what it got is settled."""
+    """A reply sink counts as listening: a second node is refused. What it got is settled."""
     route = _replies(bench)
     came: list[Delivery] = []
     async with bench.node() as node:

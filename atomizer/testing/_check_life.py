@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import time
 import warnings
 from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..conductor import Lane, Route, Settlement
@@ -239,6 +239,6 @@ def _nothing_left() -> Generator[_Leftovers, None, None]:
 
 def _descriptors() -> int:
     try:
-        return len(os.listdir("/proc/self/fd"))
+        return len(tuple(Path("/proc/self/fd").iterdir()))
     except FileNotFoundError:  # only Linux has it
         return 0

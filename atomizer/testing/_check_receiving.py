@@ -136,7 +136,7 @@ def _each_once(came: list[str]) -> None:
 
 @check
 async def credit_is_never_exceeded(bench: Bench) -> None:
-    """A connection never holds more unsettled deliveries of a route than its credit; settling one lets one more come."""
+    """A connection never holds more unsettled deliveries of a route than its credit; one settled lets one more come."""
     route = work(bench)
     async with bench.node() as node, bench.asker() as asker:
         await node.listen(route, 3)
@@ -180,7 +180,7 @@ async def a_credit_of_zero_takes_nothing(bench: Bench) -> None:
 
 @check
 async def credit_lowered_to_zero_stops_taking(bench: Bench) -> None:
-    """Lowering the credit to 0 stops taking, and keeps what was taken: it can be settled, and does not come elsewhere."""
+    """Lowering the credit to 0 stops taking and keeps what was taken: it can be settled, and comes to nobody else."""
     route = work(bench)
     async with bench.node() as node, bench.node() as other, bench.asker() as asker:
         await node.listen(route, 5)

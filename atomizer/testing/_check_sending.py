@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..conductor import Durability, Lane, Route, Settlement
 from ..errors import ConductorError, NobodyThere, TooLarge
-from ._waiting import frame_to, nothing_comes, outcome, soon, stillness, take, take_all, turns, underway, work
+from ._waiting import fill, frame_to, nothing_comes, outcome, soon, stillness, take, take_all, turns, underway, work
 from .bench import CheckFailed, check
 
 if TYPE_CHECKING:
@@ -101,8 +101,8 @@ async def control_and_events_need_nobody(bench: Bench) -> None:
 @check
 async def a_clean_end_closes_the_route(bench: Bench) -> None:
     """
-    After the last listener left cleanly, WORK raises NobodyThere. A broker whose routes outlive their listeners may take
-    it instead, and then keeps it for the next one.
+    After the last listener left cleanly, sending WORK raises NobodyThere. A broker whose routes outlive their listeners
+    may take it instead, and then keeps it for the next one.
     """
     route = work(bench)
     async with bench.asker() as asker:

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..conductor import Frame, Lane, Route
+from ..errors import Overloaded
 from .bench import CheckFailed
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ async def outcome(task: asyncio.Task[Any], within: float, what: str) -> BaseExce
 
 
 async def fill(bench: Bench, stack: AsyncExitStack, asker: Connection, route: Route) -> list[asyncio.Task[None]]:
-    """Send to a route until it is full. The last send waits for room, or has raised Overloaded; the others are taken."""
+    """Send to a route until it is full. The last send waits for room, or raised Overloaded; the others are taken."""
     sends: list[asyncio.Task[None]] = []
     while not sends or await _is_taken(bench, sends[-1]):
         if len(sends) > _FULL:

@@ -26,7 +26,7 @@ class Bench(ABC):
     """
     A transport, set up to be checked. Whoever writes a conductor implements this.
 
-    All connections of a bench meet on the same transport. Routes get fresh names in each check, so one bench serves all.
+    All connections of a bench meet on the same transport. Each check uses fresh names, so one bench serves them all.
 
     Attributes:
         patience: Seconds that anything which must happen may take.

@@ -9,7 +9,7 @@ A conductor's author implements `Bench` and runs every check on it; with pytest 
     async def test_my_conductor_keeps_its_promises(check):
         await check.run(MyBench())
 
-Nothing here needs pytest. A check waits only within `Bench.patience`, and sleeps only where it shows that nothing comes.
+Nothing here needs pytest. A check waits within `Bench.patience`, and sleeps only to show that nothing comes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from . import (
     _check_sending,
     _check_settling,
 )
-from .bench import Bench as Bench, Check as Check, CheckFailed as CheckFailed
+from .bench import Bench, Check, CheckFailed
 
 __all__ = ("Bench", "Check", "CheckFailed", "conductor_checks")
 

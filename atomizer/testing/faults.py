@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NoReturn
 import anyio
 
 from ..conductor import Conductor, Connection, Frame, Lane, Settlement
-from ..errors import ConductorBroken, ConductorUnavailable, NotTaken
+from ..errors import ConductorBroken, ConductorError, ConductorUnavailable, NotTaken
 from .plan import APPLICABLE, FaultKind, Injected, Plan, Step
 from .record import cut_of
 
@@ -44,8 +44,8 @@ class FaultyConductor(Conductor):
         inner: The conductor that does the work.
         plan: What goes wrong. Several conductors may share one.
         cut: How to let a connection of `inner` die; if not given, by its method `cut`, as `MemoryConductor` has one.
-        sink: Whether `reply_sink` is passed on. What a sink was handed is settled, so nothing can go wrong with it: then
-            replies meet the plan only when they are sent. Without it they are received, and meet it there as well.
+        sink: Whether `reply_sink` is passed on. What a sink was handed is settled, so nothing can go wrong with it:
+            replies then meet the plan only when they are sent. Without it they are received, and meet it there as well.
 
     Raises:
         TypeError: There is no way to cut a connection of `inner`.
@@ -126,6 +126,7 @@ class FaultyConnection(Connection):
         self._sink = sink
         self._died = asyncio.Event()
         self._doom: asyncio.TimerHandle | None = None
+        self._is_left = False
         self._overtaken = {lane: asyncio.Event() for lane in Lane}
         self._lost: dict[int, Delivery] = {}  # settled in vain, by identity
 
@@ -232,16 +233,15 @@ class FaultyConnection(Connection):
 
     async def close(self) -> None:
         """Be left, as planned. What was to die a little later dies now."""
-        if self._doom is not None:
-            self.cut()
-        if self._died.is_set():
-            return
-        kind = self._plan.take(Step.CLOSE)
-        if kind is FaultKind.BREAK_BEFORE:
-            self.cut()
-        elif kind is FaultKind.DELAY:
-            with suppress(ConductorBroken):
-                await self._pause(self._died)
+        kind = None if self._died.is_set() else self._plan.take(Step.CLOSE)
+        try:
+            if kind is FaultKind.DELAY:
+                with suppress(ConductorBroken):
+                    await self._pause(self._died)
+        finally:
+            if self._doom is not None or kind is FaultKind.BREAK_BEFORE:
+                self.cut()
+            self._is_left = True
 
     def die(self, step: Step, kind: FaultKind) -> ConductorBroken:
         """Let the connection die, and return what to raise."""
@@ -308,7 +308,7 @@ class FaultyConnection(Connection):
         """Let the transport have a delivery back that nobody has seen."""
         if self._died.is_set():
             return
-        with suppress(ConductorBroken), self._noticing_death():  # if it is dead, the delivery comes again anyway
+        with suppress(ConductorError), self._noticing_death():  # if it is over, the delivery comes again anyway
             if not self.inner.settle_nowait(delivery, Settlement.REQUEUE):
                 self._die_in(self._plan.delay, Step.RECEIVE, FaultKind.DROP)
 
@@ -344,7 +344,7 @@ class FaultyConnection(Connection):
         return self._plan.take(step, electron_id)
 
     def _die_in(self, seconds: float, step: Step, kind: FaultKind) -> None:
-        if self._doom is None:
+        if self._doom is None and not self._is_left:
             self._doom = asyncio.get_running_loop().call_later(seconds, self.die, step, kind)
 
     def _refuse_if_dead(self) -> None:

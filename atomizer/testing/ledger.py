@@ -100,6 +100,8 @@ class Sent(Struct, kw_only=True):
     """Whether it is on the REPLY lane and ends an electron: properties, not progress."""
     at: float
     """When the call began, in seconds."""
+    ended_at: float | None = None
+    """When it ended."""
     outcome: Outcome = Outcome.PENDING
     error: str = ""
     """What it raised."""
@@ -130,6 +132,8 @@ class Settled(Struct, kw_only=True):
     settlement: Settlement
     at: float
     """When the call began, in seconds."""
+    ended_at: float | None = None
+    """When it ended."""
     outcome: Outcome = Outcome.PENDING
     error: str = ""
     """What it raised."""
@@ -198,7 +202,7 @@ class Page:
 
     def end(self, row: Sent | Settled, error: BaseException | None = None) -> None:
         """Note how a call ended."""
-        row.outcome = _outcome(error)
+        row.outcome, row.ended_at = _outcome(error), self._ledger.now()
         row.error = "" if error is None else f"{type(error).__name__}: {error}"
         if isinstance(error, ConductorBroken):
             self.is_broken = True
@@ -225,7 +229,7 @@ class Page:
     def _check_settlement(self, delivery: Delivery, settlement: Settlement) -> None:
         if self._unsettled.pop(id(delivery), None) is None:
             if not self.is_broken:
-                self._accuse(delivery, "was settled twice" if id(delivery) in self._over else "was settled elsewhere")
+                self._accuse(delivery, _TWICE if id(delivery) in self._over else _NOT_HELD)
             return
         self._over[id(delivery)] = delivery
         if delivery.route in self._grants:
@@ -241,6 +245,10 @@ class Page:
 
     def _accuse(self, delivery: Delivery, verdict: str) -> None:
         self._ledger.accuse(f"{delivery.id!r} of {str(delivery.route)!r} {verdict} (connection {self.number})")
+
+
+_TWICE = "was settled twice"
+_NOT_HELD = "was settled by a connection that had not received it"
 
 
 class _Grant:

@@ -138,7 +138,7 @@ class Mute(Exception):
         raise RuntimeError("mute")
 
 
-@bad(raises(f"{__name__}.Mute", "its str() raised RuntimeError"))
+@bad(raises(f"{__name__}.Mute", "RuntimeError"))
 async def raises_what_cannot_be_told() -> None:
     """Raise an exception whose `str()` raises."""
     raise Mute
@@ -151,7 +151,7 @@ class Last(Exception):
         sys.exit(3)
 
 
-@bad(raises(f"{__name__}.Last", "its str() raised SystemExit"))
+@bad(raises(f"{__name__}.Last", "SystemExit"))
 async def raises_what_exits_when_told() -> None:
     """Raise an exception whose `str()` ends the process."""
     raise Last
@@ -388,7 +388,6 @@ async def leaves_a_timeout() -> None:
 async def leaves_a_scope() -> None:
     """Enter a cancel scope and never leave it."""
     anyio.CancelScope(deadline=anyio.current_time() + 0.001).__enter__()
-    await asyncio.sleep(0)
 
 
 @bad(gives())
@@ -537,7 +536,7 @@ class Trap(dict[str, object]):
         raise Leaked("hands off")
 
 
-@bad(refused(FailureKind.RESULT_REFUSED, "cannot be written"))
+@bad(raises(f"{__name__}.Leaked", "hands off"))
 async def returns_a_trap() -> object:
     """Return what runs code that raises when it is encoded."""
     return Trap(inside=object())
@@ -551,7 +550,7 @@ class Exit(dict[str, object]):
         sys.exit(3)
 
 
-@bad(refused(FailureKind.RESULT_REFUSED, "cannot be written"))
+@bad(raises("builtins.SystemExit", "3"))
 async def returns_an_exit() -> object:
     """Return what runs code that ends the process when it is encoded."""
     return Exit(inside=object())
@@ -611,12 +610,12 @@ class Picky(msgspec.Struct):
         raise LookupError(self.word)
 
 
-@bad(refused(FailureKind.PAYLOAD_REFUSED, "lookup"), {"word": "lookup"})
+@bad(refused(FailureKind.PAYLOAD_REFUSED, "LookupError"), {"word": "lookup"})
 async def takes_what_raises(picky: Picky) -> None:
     """Take an argument whose type raises when it is made."""
 
 
-@bad(refused(FailureKind.PAYLOAD_REFUSED, "exit"), {"word": "exit"})
+@bad(raises("builtins.SystemExit", "3"), {"word": "exit"})
 async def takes_what_exits(picky: Picky) -> None:
     """Take an argument whose type ends the process when it is made."""
 
@@ -649,6 +648,17 @@ class CannotBeToldWhenMade(atomizer.Atom, id="faults.CannotBeToldWhenMade"):
 
     def __init__(self) -> None:
         raise Mute
+
+    async def process(self, conductor: Bond, electron: Electron) -> None:
+        """Never get here."""
+
+
+@bad(refused(FailureKind.STATE_REFUSED, "ValueError"))
+class CannotBeWrittenWhenMade(atomizer.Atom, id="faults.CannotBeWrittenWhenMade"):
+    """Cannot be made, and says why in what UTF-8 cannot carry."""
+
+    def __init__(self) -> None:
+        raise ValueError("\ud800")
 
     async def process(self, conductor: Bond, electron: Electron) -> None:
         """Never get here."""

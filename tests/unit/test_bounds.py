@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -88,7 +89,7 @@ MESSAGEPACK_WITHIN = {
     "headers in numbers": pack(
         [0x91, 0x9191, 0x91919191, 0x9191919191919191, -111, -28271, -(2**31) + 0x91, 2.5e300] * 99
     ),
-    "long lengths": pack(["\x91" * 300, "\x91" * 70_000, b"\x91" * 300, b"\x91" * 70_000, [0] * 70_000]),
+    "long lengths": pack(["\x91" * 300, "\x91" * 70_000, b"\x91" * 300, b"\x91" * 70_000, [0] * 20_000]),
     "cut short": pack([[]] * 99)[:-40],
     "cut short in a length": b"\x91" * 31 + b"\xdc\x91",
     "more after the end": pack(1) + b"\x91" * 99,
@@ -187,10 +188,8 @@ def test_checking_takes_no_time_to_speak_of(body: bytes) -> None:
     """A megabyte is looked at in milliseconds, whatever is in it."""
     began = time.thread_time()
 
-    try:
+    with suppress(Malformed):
         check_json(body)
-    except Malformed:
-        pass
 
     assert time.thread_time() - began < 0.25
 

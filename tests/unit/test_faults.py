@@ -11,7 +11,9 @@ import pytest
 from atomizer import MemoryConductor
 from atomizer.conductor import Connection, Delivery, Frame, Lane, Route, Settlement
 from atomizer.errors import ConductorBroken, ConductorError, ConductorUnavailable, NobodyThere
+from atomizer.testing.bench import Bench, Check
 from atomizer.testing.clock import all_blocked, current_clock, on_virtual_time, run
+from atomizer.testing.conductor_checks import conductor_checks
 from atomizer.testing.faults import APPLICABLE, FaultKind, FaultyConductor, Plan, Step
 from atomizer.testing.record import Ledger, RecordingConductor
 
@@ -200,92 +202,6 @@ def test_a_history_can_be_told_again() -> None:
     run(lambda _: ask(FaultyConductor(MemoryConductor(), told)))
 
     assert told.injected == drawn.injected
-
-
-# The plan
-
-
-@on_virtual_time
-async def test_plan_says_for_each_of_a_step_what_happens() -> None:
-    """Only the one that was named goes wrong, and it is written down."""
-    plan = Plan.at((Step.SEND_WORK, 2, FaultKind.DROP))
-    await asyncio.sleep(1.5)
-
-    kinds = [plan.take(Step.SEND_WORK, f"e{number}") for number in range(1, 4)]
-
-    assert kinds == [None, FaultKind.DROP, None]
-    assert plan.injected == [(Step.SEND_WORK, FaultKind.DROP, 1.5, "e2", 2)]
-    assert plan.hits == {(Step.SEND_WORK, FaultKind.DROP): 1}
-    assert plan.seen == {Step.SEND_WORK: 3}
-
-
-@on_virtual_time
-async def test_plan_tells_what_is_upcoming_without_its_happening() -> None:
-    """A look ahead counts nothing, and what it says is what happens."""
-    plan = Plan.from_seed(3, rate=0.5, steps=[Step.SETTLE])
-
-    pairs = [(plan.upcoming(Step.SETTLE), plan.upcoming(Step.SETTLE), plan.take(Step.SETTLE)) for _ in range(10)]
-
-    assert all(first is second is taken for first, second, taken in pairs)
-    assert plan.seen == {Step.SETTLE: 10}
-
-
-@on_virtual_time
-async def test_plan_injects_no_more_than_its_limit() -> None:
-    """After the last fault everything goes well."""
-    plan = Plan.from_seed(1, rate=1.0, limit=3)
-
-    kinds = [plan.take(Step.SEND_WORK) for _ in range(5)]
-
-    assert [kind is None for kind in kinds] == [False, False, False, True, True]
-
-
-@on_virtual_time
-async def test_plan_draws_for_each_step_by_itself() -> None:
-    """How often other steps come changes nothing for one step."""
-    alone, crowded = (Plan.from_seed(5, rate=0.5, limit=100) for _ in range(2))
-
-    kinds_alone = [alone.take(Step.SETTLE) for _ in range(20)]
-    kinds_crowded = [(crowded.take(Step.LISTEN), crowded.take(Step.SETTLE))[1] for _ in range(20)]
-
-    assert kinds_alone == kinds_crowded
-
-
-@on_virtual_time
-async def test_plan_draws_only_what_was_asked_for_and_goes() -> None:
-    """Steps and faults can be narrowed; a fault that does not go with a step is never drawn."""
-    plan = Plan.from_seed(
-        2, rate=1.0, limit=100, steps=[Step.SETTLE, Step.LISTEN], faults=[FaultKind.DROP, FaultKind.DUPLICATE]
-    )
-
-    kinds = {step: {plan.take(step) for _ in range(20)} for step in Step}
-
-    assert kinds.pop(Step.SETTLE) == {FaultKind.DROP}
-    assert set().union(*kinds.values()) == {None}
-
-
-def test_plan_refuses_a_fault_that_does_not_go_with_its_step() -> None:
-    """The error names those that do."""
-    with pytest.raises(ValueError, match="duplicate does not go with settle: choose one of break_after, break_before"):
-        Plan.at((Step.SETTLE, 1, FaultKind.DUPLICATE))
-
-
-def test_plan_refuses_a_count_below_one() -> None:
-    """The first is number 1."""
-    with pytest.raises(ValueError, match="counted from 1"):
-        Plan.at((Step.SETTLE, 0, FaultKind.DROP))
-
-
-def test_plan_refuses_a_rate_that_is_no_probability() -> None:
-    """From 0 to 1."""
-    with pytest.raises(ValueError, match="from 0 to 1"):
-        Plan.from_seed(1, rate=1.5)
-
-
-def test_plan_refuses_to_inject_nothing_at_all() -> None:
-    """If none of the faults goes with any of the steps, a test would prove nothing."""
-    with pytest.raises(ValueError, match="none of these faults"):
-        Plan.from_seed(1, steps=[Step.CLOSE], faults=[FaultKind.DUPLICATE])
 
 
 # Connecting and closing
@@ -580,6 +496,26 @@ async def test_receive_that_is_cancelled_in_a_delay_leaves_the_delivery_to_anoth
         delivery = await connection.receive(Lane.WORK)
 
     assert (delivery.id, delivery.count) == ("e1", 0)
+
+
+@on_virtual_time
+async def test_receive_that_is_cancelled_after_the_end_is_just_cancelled() -> None:
+    """When its connection was left meanwhile, there is nothing to give back, and no other error."""
+    conductor = faulty((Step.RECEIVE, 1, FaultKind.DELAY))
+    async with conductor.connect() as connection:
+        await connection.listen(WORK, 1)
+        await connection.send(work())
+        receiving = asyncio.get_running_loop().create_task(connection.receive(Lane.WORK))
+        await all_blocked()
+    receiving.cancel()
+    await all_blocked()
+
+    async with conductor.connect() as connection:
+        await connection.listen(WORK, 1)
+        again = connection.receive_nowait(Lane.WORK)
+
+    assert receiving.cancelled()
+    assert again is not None
 
 
 @on_virtual_time
@@ -894,6 +830,36 @@ async def test_sink_is_passed_on_when_asked_for() -> None:
 
 
 # The conductor around another
+
+
+class FaultlessBench(Bench):
+    """Memory, with a plan around it by which nothing goes wrong."""
+
+    quiet = 0.0
+
+    def __init__(self, *, sink: bool) -> None:
+        self.sink = sink
+        self.faultless = self.around(MemoryConductor())
+
+    def around(self, inner: MemoryConductor) -> FaultyConductor:
+        return FaultyConductor(inner, Plan.at(), sink=self.sink)
+
+    def conductor(self) -> FaultyConductor:
+        return self.faultless
+
+    async def cut(self, connection: Connection) -> None:
+        self.faultless.cut(connection)
+
+    def small(self) -> FaultyConductor:
+        return self.around(MemoryConductor(capacity=10))
+
+
+@pytest.mark.parametrize("sink", [False, True], ids=["received", "sink"])
+@pytest.mark.parametrize("check", conductor_checks(), ids=str)
+@on_virtual_time
+async def test_conductor_keeps_every_promise_when_nothing_is_planned(check: Check, sink: bool) -> None:
+    """Without faults it is as good a conductor as the inner one."""
+    await check.run(FaultlessBench(sink=sink))
 
 
 def test_conductor_has_the_face_of_the_inner_one() -> None:

@@ -63,27 +63,33 @@ async def nothing() -> None: ...
 
 
 @atom(id="tests.square")
-async def square(n: int) -> int: ...
+async def square(n: int) -> int:
+    return n
 
 
 @atom(id="tests.greet")
-async def greet(name: str = "you") -> str: ...
+async def greet(name: str = "you") -> str:
+    return name
 
 
 @atom(id="tests.shift")
-async def shift(bond: Bond, point: Point, by: int = 1, *, axis: Literal["x", "y"], note: str | None = None) -> Point: ...
+async def shift(bond: Bond, point: Point, by: int = 1, *, axis: Literal["x", "y"], note: str | None = None) -> Point:
+    return point
 
 
 @atom(id="tests.add")
-async def add(a: int, b: int) -> int: ...
+async def add(a: int, b: int) -> int:
+    return a + b
 
 
 @atom(id="tests.raw")
-async def raw(data: bytes) -> bytes: ...
+async def raw(data: bytes) -> bytes:
+    return data
 
 
 @atom(id="tests.maybe_raw")
-async def maybe_raw(data: bytes | None = None) -> bytes | None: ...
+async def maybe_raw(data: bytes | None = None) -> bytes | None:
+    return data
 
 
 @atom(id="tests.named_raw")
@@ -365,17 +371,29 @@ def test_more_than_one_payload_is_refused() -> None:
 async def _var_positional(*args: int) -> None: ...
 async def _var_keyword(**kwargs: int) -> None: ...
 async def _positional_only(a: int, /) -> None: ...
-async def _generic(items: list[T]) -> None: ...
-async def _generic_value(item: T) -> None: ...
-async def _generic_result(item: int) -> list[T]: ...
+async def _generic(items: list[T]) -> T:
+    return items[0]
+
+
+async def _generic_value(item: T) -> T:
+    return item
+
+
+async def _generic_result(item: int) -> list[T]:  # pyright: ignore[reportInvalidTypeVarUse]
+    return []
+
+
 async def _opaque(thing: Opaque) -> None: ...
 async def _inside(things: dict[str, list[Opaque] | None]) -> None: ...
 async def _inside_a_class(crate: Crate) -> None: ...
-async def _opaque_result() -> Opaque: ...
+async def _opaque_result() -> Opaque:
+    return Opaque()
+
+
 async def _ambiguous(value: list[int] | set[int]) -> None: ...
 async def _only_checked(value: Decimal) -> None: ...
-async def _missing(value: Missing) -> None: ...  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore
-async def _not_a_type(value: 1 + "a") -> None: ...  # type: ignore[valid-type]  # pyright: ignore
+async def _missing(value: Missing) -> None: ...  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
+async def _not_a_type(value: Meta.not_there) -> None: ...  # type: ignore[name-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownParameterType]
 
 
 @pytest.mark.parametrize(
@@ -387,7 +405,10 @@ async def _not_a_type(value: 1 + "a") -> None: ...  # type: ignore[valid-type]  
         (_generic, r"parameter 'items' .*list\[.*T\], which is generic"),
         (_generic_value, r"parameter 'item' .*T, which is generic"),
         (_generic_result, r"the result .*generic"),
-        (_opaque, r"parameter 'thing' .*Opaque cannot be decoded: make it a msgspec\.Struct, a dataclass or a TypedDict"),
+        (
+            _opaque,
+            r"parameter 'thing' .*Opaque cannot be decoded: make it a msgspec\.Struct, a dataclass or a TypedDict",
+        ),
         (_inside, r"parameter 'things' .*Opaque cannot be decoded"),
         (_inside_a_class, r"parameter 'crate' is of type Crate, and Opaque cannot be decoded"),
         (_opaque_result, r"the result .*Opaque cannot be decoded"),

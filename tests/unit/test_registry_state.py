@@ -271,7 +271,7 @@ def test_open_that_is_not_async_is_refused() -> None:
     class Sync(Pool, id="tests.Sync", share=True):
         """Open without waiting."""
 
-        def open(self) -> None:  # type: ignore[override]  # pyright: ignore
+        def open(self) -> None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
             """Do nothing."""
 
     with pytest.raises(RegistrationRefused, match=r"Sync\.open is awaited: write `async def open\(self\)`"):
