@@ -271,7 +271,7 @@ class Atom(ABC):
         """
         Answer one electron.
 
-        A plain `def` works too: it runs in a thread.
+        A plain `def` works too, and runs in a thread; type checkers want to be told that it is meant.
 
         Args:
             conductor: Its surroundings: time, progress, other atoms.
@@ -326,7 +326,7 @@ class Declared:
         return ClassCall[Any](self._written, self.said._replace(id=id, route=route or self.said.route))
 
 
-Atom.__atom__ = Declared(Atom, Said())
+Atom.__atom__ = Declared(Atom, Said())  # so that it is refused as any abstract class
 
 
 @final

@@ -131,6 +131,8 @@ class Definition(ABC):
 
     def named(self, id: str | None, route: str | None) -> Self:
         """Return this definition under another id or on another route, and all else shared."""
+        if id is None and route is None:
+            return self
         new_id = self.atom_id if id is None else _checked_id(id)
         by_default = new_id if self.route == self.atom_id else self.route
         return self._again(atom_id=new_id, route=route or by_default)

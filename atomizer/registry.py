@@ -53,12 +53,8 @@ class Registration:
         self.instance = state.instance
 
     def __repr__(self) -> str:
-        return f"<Registration of {self.described}, {type(self.state).__name__.lower()}>"
-
-    @property
-    def described(self) -> str:
-        """What it is and what it is called, for people."""
-        return f"{_described(self.item)} as {self.definition.atom_id!r}"
+        mode = type(self.state).__name__.lower()
+        return f"<Registration of {_described(self.item)} as {self.definition.atom_id!r}, {mode}>"
 
     @property
     def origin(self) -> object:
@@ -221,8 +217,8 @@ class Registry:
         before = self._by_id.get(atom_id)
         if before is not None and not replace and not self._gives_way(before, registration):
             raise RegistrationRefused(
-                f"{atom_id!r} is taken in {self._name}: {before.described} is there, {registration.described} came: "
-                "give one of them another id, or say replace=True"
+                f"{atom_id!r} is already registered in {self._name}, as {_described(before.item)}; "
+                f"give {_described(registration.item)} another id, or say replace=True"
             )
         self._by_id[atom_id] = registration
 
@@ -251,13 +247,14 @@ class Registry:
         return ids[0]
 
     def _two_names(self, atom_id: str) -> str:
-        """Say so if the atom is there under a longer or shorter module path: one file, started in two ways."""
+        """Say what to do if an atom is there under a longer or shorter module path: one file, started in two ways."""
         for id in self._by_id:
-            if id.endswith(f".{atom_id}") or atom_id.endswith(f".{id}"):
-                module = max(id, atom_id, key=len).rpartition(".")[0]
+            shorter, longer = sorted((id, atom_id), key=len)
+            if "." in shorter and longer.endswith(f".{shorter}"):
+                module = longer.rpartition(".")[0]
                 return (
-                    f" The file that has it goes by two module names, {id!r} on one side and {atom_id!r} on the other: "
-                    f"start it as `python -m {module}`, or give the atom id=…"
+                    f" If {id!r} and {atom_id!r} are one function, its file was started as a script on one side and "
+                    f"imported on the other: start it as `python -m {module}`"
                 )
         return ""
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .conductor import Conductor
-from .errors import ConductorUnknown
+from .errors import ConductorUnknown, nearest
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -113,8 +113,7 @@ def _offered(scheme: str) -> Any:
     offers = entry_points(group=GROUP)
     found = {offer.value: offer for offer in offers if offer.name == scheme}
     if not found:
-        known = ", ".join(f"{each}://" for each in sorted({*HOMES, *offers.names}))
-        raise ConductorUnknown(f"no conductor answers to {scheme}://; installed here: {known}")
+        raise ConductorUnknown(f"no conductor answers to {scheme}://; {nearest(scheme, {*HOMES, *offers.names})}")
     if len(found) > 1:
         raise ConductorUnknown(
             f"several packages answer to {scheme}://: {', '.join(sorted(found))}; uninstall all but one"

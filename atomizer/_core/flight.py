@@ -217,7 +217,7 @@ class Flights:
         except ConductorError as error:  # no confirm: the electron comes again, here or elsewhere
             self._report.tell(ElectronRequeued, flight, reason=str(error))
         finally:
-            if not _settled_now(flight, settlement):
+            if not flight.link.settle_nowait(flight.connection, flight.delivery, settlement):
                 await flight.link.settle(flight.connection, flight.delivery, settlement)
 
     async def _reply(self, flight: Flight, properties: Properties) -> None:
@@ -363,10 +363,3 @@ def _abort_all(children: set[Child]) -> None:
     for child in tuple(children):
         child.abort()
     children.clear()
-
-
-def _settled_now(flight: Flight, settlement: Settlement) -> bool:
-    try:
-        return flight.connection.settle_nowait(flight.delivery, settlement)
-    except ConductorError:
-        return False  # `settle` meets the same, and says so

@@ -209,6 +209,13 @@ class Link:
             attempt += 1
             frame = renew() if renew is not None else frame
 
+    def settle_nowait(self, connection: Connection, delivery: Delivery, settlement: Settlement) -> bool:
+        """Settle a delivery if that needs no waiting and the connection that brought it is alive."""
+        try:
+            return connection.settle_nowait(delivery, settlement)
+        except ConductorError:
+            return False  # `settle` meets the same, and says so
+
     async def settle(self, connection: Connection, delivery: Delivery, settlement: Settlement) -> None:
         """
         Settle a delivery on the connection that brought it.
@@ -228,17 +235,15 @@ class Link:
 
     async def _connect(self, stack: AsyncExitStack) -> Connection:
         """Open a connection and listen on everything on it, before anybody may use it."""
+        seconds = min(self._settings.connect_patience, 2 * self._settings.confirm_timeout)
         try:
-            async with asyncio.timeout(self._settings.connect_patience):
+            async with asyncio.timeout(seconds):
                 connection = await stack.enter_async_context(self.conductor.connect())
                 await self._listen_on_everything(connection)
         except ConductorError:
             raise
         except TimeoutError as error:
-            raise ConductorUnavailable(
-                f"conductor {self.name!r} was not ready within {self._settings.connect_patience:g} s "
-                "(Settings.connect_patience)"
-            ) from error
+            raise ConductorUnavailable(f"conductor {self.name!r} was not ready within {seconds:g} s") from error
         except Exception as error:  # a conductor lets through what it should translate: that must not end the node
             raise ConductorUnavailable(f"conductor {self.name!r} raised {error!r} while connecting") from error
         self.connection = connection
@@ -269,7 +274,7 @@ class Link:
             except ConductorError:
                 return  # the reader of the CONTROL lane hears the same, and opens the next connection
             self._on_reply(delivery)
-            if not connection.settle_nowait(delivery, Settlement.ACK):
+            if not self.settle_nowait(connection, delivery, Settlement.ACK):
                 await self.settle(connection, delivery, Settlement.ACK)
 
     async def _attempt(self, connection: Connection, frame: Frame, until: float) -> None:

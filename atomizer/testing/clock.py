@@ -4,28 +4,28 @@ A virtual clock: an event loop whose time jumps to the next timer whenever nothi
 An hour of deadlines, pauses and retries passes in milliseconds, and a program made of coroutines alone takes the same
 course in every run.
 
-```python
-import asyncio
-from atomizer.testing.clock import VirtualClock, run
+.. code-block:: python
+
+    import asyncio
+    from atomizer.testing.clock import VirtualClock, run
 
 
-async def an_hour(clock: VirtualClock) -> float:
-    await asyncio.sleep(3600)
-    return clock.monotonic()
+    async def an_hour(clock: VirtualClock) -> float:
+        await asyncio.sleep(3600)
+        return clock.monotonic()
 
 
-assert run(an_hour) == 3600.0
-```
+    assert run(an_hour) == 3600.0
 
 With this hook in `conftest.py`, pytest-asyncio runs every test on it; `current_clock()` gives a test its clock:
 
-```python
-from atomizer.testing.clock import VirtualLoop
+.. code-block:: python
+
+    from atomizer.testing.clock import VirtualLoop
 
 
-def pytest_asyncio_loop_factories(config, item):
-    return {"virtual": VirtualLoop}
-```
+    def pytest_asyncio_loop_factories(config, item):
+        return {"virtual": VirtualLoop}
 
 What goes on outside the loop takes real time, and the virtual clock has to stand still for it. Calls that the loop
 itself gives to a thread (`asyncio.to_thread`, `run_in_executor`) hold the clock by themselves. Of other threads (as

@@ -4,11 +4,11 @@ Faults on purpose: a conductor that fails at chosen steps, in the ways that the 
 A runtime that is correct loses nothing over it, whatever the plan says. So a test runs a program over many seeds and
 looks at what came of it:
 
-```python
-plan = Plan.from_seed(seed, rate=0.1)
-async with Atomizer(add, conductor=FaultyConductor(MemoryConductor(), plan)) as runtime:
-    assert await runtime.run(add, 1, 2) == 3
-```
+.. code-block:: python
+
+    plan = Plan.from_seed(seed, rate=0.1)
+    async with Atomizer(add, conductor=FaultyConductor(MemoryConductor(), plan)) as runtime:
+        assert await runtime.run(add, 1, 2) == 3
 
 `plan.injected` says what was done to it, and `Plan.at(*plan.injected)` does it again.
 """

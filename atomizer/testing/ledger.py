@@ -174,31 +174,21 @@ class Page:
 
     def receive(self, delivery: Delivery) -> None:
         """Note that a delivery came."""
-        row = Received(
-            connection=self.number,
-            route=delivery.route,
-            id=delivery.id,
-            count=delivery.count,
-            redelivered=delivery.redelivered,
-            at=self._ledger.now(),
-        )
-        self._ledger.received.append(row)
+        self._note_received(delivery)
         if delivery.route.lane.settled:
             self._unsettled[id(delivery)] = delivery
             self._check_credit(delivery.route)
 
     def settle(self, delivery: Delivery, settlement: Settlement) -> Settled:
         """Note that a delivery is being settled."""
-        row = Settled(
-            connection=self.number,
-            route=delivery.route,
-            id=delivery.id,
-            settlement=settlement,
-            at=self._ledger.now(),
-        )
-        self._ledger.settled.append(row)
+        row = self._note_settled(delivery, settlement)
         self._check_settlement(delivery, settlement)
         return row
+
+    def sink(self, delivery: Delivery) -> None:
+        """Note that a sink took a delivery: received and settled in one, and no credit needed."""
+        self._note_received(delivery)
+        self.end(self._note_settled(delivery, Settlement.ACK))
 
     def end(self, row: Sent | Settled, error: BaseException | None = None) -> None:
         """Note how a call ended."""
@@ -215,10 +205,30 @@ class Page:
             for delivery in self._unsettled.values():
                 self._accuse(delivery, "was left unsettled when its connection was closed")
 
+    def _note_received(self, delivery: Delivery) -> None:
+        row = Received(
+            connection=self.number,
+            route=delivery.route,
+            id=delivery.id,
+            count=delivery.count,
+            redelivered=delivery.redelivered,
+            at=self._ledger.now(),
+        )
+        self._ledger.received.append(row)
+
+    def _note_settled(self, delivery: Delivery, settlement: Settlement) -> Settled:
+        row = Settled(
+            connection=self.number,
+            route=delivery.route,
+            id=delivery.id,
+            settlement=settlement,
+            at=self._ledger.now(),
+        )
+        self._ledger.settled.append(row)
+        return row
+
     def _check_credit(self, route: Route) -> None:
-        grant = self._grants.get(route)
-        if grant is None:
-            return  # taken by a sink, which holds nothing
+        grant = self._grants.setdefault(route, _Grant())
         grant.held += 1
         if grant.held > grant.most:
             self._ledger.accuse(
@@ -232,8 +242,7 @@ class Page:
                 self._accuse(delivery, _TWICE if id(delivery) in self._over else _NOT_HELD)
             return
         self._over[id(delivery)] = delivery
-        if delivery.route in self._grants:
-            self._grants[delivery.route].release()
+        self._grants[delivery.route].release()
         if settlement is Settlement.REJECT:
             self._accuse(delivery, "was rejected")
         if settlement is Settlement.ACK and self._owes_answer(delivery):

@@ -4,12 +4,12 @@ A conductor that keeps a ledger: every frame sent, every delivery received, ever
 Wrapped around the conductor that a runtime uses, it shows afterwards whether the runtime kept the discipline by which
 nothing is lost. `Ledger.violations()` is the verdict of a test:
 
-```python
-conductor = RecordingConductor(MemoryConductor())
-async with Atomizer(add, conductor=conductor) as runtime:
-    await runtime.run(add, 1, 2)
-assert conductor.ledger.violations() == []
-```
+.. code-block:: python
+
+    conductor = RecordingConductor(MemoryConductor())
+    async with Atomizer(add, conductor=conductor) as runtime:
+        await runtime.run(add, 1, 2)
+    assert conductor.ledger.violations() == []
 
 Together with a `FaultyConductor`, put the recording one **outside**: `RecordingConductor(FaultyConductor(…))` sees what
 the runtime sees, so whatever it reports is the runtime's doing. Inside, it sees what reached the transport, and the
@@ -21,14 +21,14 @@ from __future__ import annotations
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
-from ..conductor import Conductor, Connection, Settlement
+from ..conductor import Conductor, Connection
 from ..errors import ConductorBroken
 from .ledger import Ledger, Outcome, Received, Sent, Settled
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
 
-    from ..conductor import Delivery, Frame, Lane, Route
+    from ..conductor import Delivery, Frame, Lane, Route, Settlement
     from .ledger import Page
 
 __all__ = ("Ledger", "Outcome", "Received", "RecordingConductor", "Sent", "Settled")
@@ -169,11 +169,10 @@ class RecordingConnection(Connection):
         return is_settled
 
     def reply_sink(self, route: Route, take: Callable[[Delivery], None]) -> bool:
-        """Have replies handed over, and write them down: received and settled in one."""
+        """Have replies handed over, and write them down."""
 
         def take_and_write(delivery: Delivery) -> None:
-            self.page.receive(delivery)
-            self.page.end(self.page.settle(delivery, Settlement.ACK))
+            self.page.sink(delivery)
             take(delivery)
 
         with self._noticing_death():

@@ -121,6 +121,14 @@ def test_atomizer_does_not_import_conductors(module: Module) -> None:
 
 
 @pytest.mark.parametrize("module", ATOMIZER, ids=name_of)
+def test_pytest_is_imported_by_its_plugin_only(module: Module) -> None:
+    """The test kit serves every framework: what is pytest's is in the plugin alone."""
+    found = {found.target.split(".")[0] for found in imports_of(module)}
+
+    assert "pytest" not in found or module.name == "atomizer.testing.pytest_plugin"
+
+
+@pytest.mark.parametrize("module", ATOMIZER, ids=name_of)
 def test_imports_inside_atomizer_are_relative_and_near(module: Module) -> None:
     """Inside atomizer an import is relative, and goes up two dots at most."""
     wrong = [

@@ -1,8 +1,9 @@
 """What the type checkers must accept, and what they must make of it. Checked by `test_typing.py`, never run."""
+# ruff: noqa: TC001  # written as applications write
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, assert_type
 
 import anyio

@@ -1,4 +1,5 @@
 """What the type checkers must refuse: every line marked so, and no other. Checked by `test_typing.py`, never run."""
+# ruff: noqa: TC001  # written as applications write
 
 from __future__ import annotations
 
@@ -117,8 +118,8 @@ async def map_(asking: Asking) -> None:
     asking.map(double, [1], limit="2")  # refused
     asking.map(double, [1], limits=2)  # refused
     asking.map(Toss, 3)  # refused
-    for result in asking.map(double, [1]):  # refused
-        print(result)
+    for _ in asking.map(double, [1]):  # refused
+        pass
     async for number in asking.map(double, [1]):
         print(number.upper())  # refused
 

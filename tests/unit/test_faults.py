@@ -838,20 +838,18 @@ class FaultlessBench(Bench):
     quiet = 0.0
 
     def __init__(self, *, sink: bool) -> None:
-        self.sink = sink
-        self.faultless = self.around(MemoryConductor())
-
-    def around(self, inner: MemoryConductor) -> FaultyConductor:
-        return FaultyConductor(inner, Plan.at(), sink=self.sink)
+        self.ordinary = FaultyConductor(MemoryConductor(), Plan.at(), sink=sink)
+        self.narrow = FaultyConductor(MemoryConductor(capacity=10), Plan.at(), sink=sink)
 
     def conductor(self) -> FaultyConductor:
-        return self.faultless
-
-    async def cut(self, connection: Connection) -> None:
-        self.faultless.cut(connection)
+        return self.ordinary
 
     def small(self) -> FaultyConductor:
-        return self.around(MemoryConductor(capacity=10))
+        return self.narrow
+
+    async def cut(self, connection: Connection) -> None:
+        self.ordinary.cut(connection)
+        self.narrow.cut(connection)
 
 
 @pytest.mark.parametrize("sink", [False, True], ids=["received", "sink"])

@@ -41,6 +41,7 @@ def listen(page: Page, credit: int) -> None:
 def test_violation_when_only_progress_was_sent() -> None:
     """Progress goes the way of answers, and is none."""
     ledger, page = blank()
+    listen(page, 1)
     delivery = Delivery(WORK, b"", "", "e1", reply_to="asker")
     page.receive(delivery)
     page.end(page.send(frame_of(Progress(electron_id="e1", done=0.5))))
@@ -54,6 +55,7 @@ def test_violation_when_only_progress_was_sent() -> None:
 def test_no_violation_when_properties_were_sent_after_progress() -> None:
     """Properties are the answer."""
     ledger, page = blank()
+    listen(page, 1)
     delivery = Delivery(WORK, b"", "", "e1", reply_to="asker")
     page.receive(delivery)
     page.end(page.send(frame_of(Progress(electron_id="e1", done=0.5))))
@@ -73,6 +75,26 @@ def test_violation_when_more_come_than_there_is_credit() -> None:
     receive_many(page, 3)
 
     assert ledger.violations() == ["connection 1 holds 3 unsettled deliveries of 'work:add', and gave credit for 2"]
+
+
+def test_violation_when_something_comes_that_nobody_listened_for() -> None:
+    """No credit was given at all."""
+    ledger, page = blank()
+
+    receive_many(page, 1)
+
+    assert ledger.violations() == ["connection 1 holds 1 unsettled deliveries of 'work:add', and gave credit for 0"]
+
+
+def test_no_violation_when_a_sink_takes_it() -> None:
+    """What is settled as it comes needs no credit."""
+    ledger, page = blank()
+
+    page.sink(Delivery(REPLIES, b"", "", "e1"))
+    page.close()
+
+    assert ledger.violations() == []
+    assert (len(ledger.received), len(ledger.settled)) == (1, 1)
 
 
 def test_no_violation_when_settling_makes_room() -> None:

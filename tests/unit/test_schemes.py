@@ -40,8 +40,10 @@ def test_memory_is_found() -> None:
 
 def test_unknown_scheme_is_refused_with_the_known_ones() -> None:
     """The message says what there is."""
-    with pytest.raises(ConductorUnknown, match=r"no conductor answers to carrier-pigeon://; .*memory://"):
+    with pytest.raises(ConductorUnknown, match=r"no conductor answers to carrier-pigeon://; registered here: 'memory'"):
         conductor_from_url("carrier-pigeon://roof")
+    with pytest.raises(ConductorUnknown, match="did you mean 'memory'"):
+        conductor_from_url("memry://")
 
 
 @pytest.mark.parametrize("url", ["", "memory", "user:secret@host", "user:secret@host://vhost"])
