@@ -6,6 +6,7 @@ import asyncio
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .annotations import reader_of
 from .atom import definition_of
 from .codec import codec_for
 from .errors import (
@@ -305,7 +306,7 @@ class AtomById:
 
     def read(self, properties: Properties) -> object:
         """Read the result as the type the asker said, if it said one."""
-        return properties.value() if self._result is None else properties.decode(self._result)
+        return reader_of(Any if self._result is None else self._result)(properties)
 
 
 def _failed_at_once(error: AtomFailed, desk: Asker) -> Handle[Any]:

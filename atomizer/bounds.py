@@ -26,7 +26,7 @@ class Bounds(Struct, frozen=True):
     max_depth: int = 32
     """How deep it may be nested; a flat list or object counts as 1."""
     max_digits: int = 4_300
-    """How many digits in a row a JSON number may have. Python itself writes no longer ones."""
+    """How many digits in a row a JSON number may have; as many as Python's own `int` reads and writes."""
 
 
 DEFAULT_BOUNDS = Bounds()

@@ -360,7 +360,7 @@ class _Json(_Format):
     def decode_reply(self, body: bytes, bounds: Bounds = DEFAULT_BOUNDS) -> Properties | Progress | Unknown:
         check_json(body, bounds)
         reply = self._replies.read(body)
-        return reply if isinstance(reply, Progress | Unknown) else self._properties.read(reply)
+        return reply if isinstance(reply, (Progress, Unknown)) else self._properties.read(reply)
 
 
 class _Go(_Json):

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FunctionType
 
-    from .atom import Atom, FunctionAtom
+    from .atom import Atom
     from .bond import Bond
     from .bounds import Bounds
     from .electron import Electron
+    from .function_atom import FunctionAtom
     from .payload import Arguments, Payload
     from .properties import Properties
 

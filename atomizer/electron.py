@@ -8,6 +8,8 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from .json_values import decode_value
+
 __all__ = ("JSON", "RAW", "Electron", "Id", "Moment")
 
 T = TypeVar("T")
@@ -68,9 +70,8 @@ class Electron(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
             type: Anything msgspec can decode to, or `bytes` for the payload as it came.
 
         Raises:
-            msgspec.ValidationError: The payload is not of that type.
-            msgspec.DecodeError: The payload is not JSON.
+            Malformed: The payload is not of that type, is no JSON, or is out of bounds; its `path` says where.
         """
         if type is bytes:
             return self.payload  # type: ignore[return-value]  # T is bytes here
-        return msgspec.json.decode(self.payload, type=type)
+        return decode_value(msgspec.json.Decoder(type), self.payload)

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from ._core.flight import CURRENT
+from .errors import Malformed
 from .properties import Failure, FailureKind, Progress, Properties, failed
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class Handle(Generic[R_co]):
             self._raise(properties, properties.failure)
         try:
             result: R_co = self._read(properties)
-        except ValueError as error:
+        except (ValueError, Malformed) as error:
             raise self._misfit(properties, error) from error
         return result
 
@@ -218,7 +219,7 @@ class Handle(Generic[R_co]):
                 raise kind(failure.message) from error
         raise error
 
-    def _misfit(self, properties: Properties, error: ValueError) -> AtomFailed:
+    def _misfit(self, properties: Properties, error: Exception) -> AtomFailed:
         failure = Failure(
             kind=FailureKind.RESULT_REFUSED,
             message=f"the result is not what the atom declares: {error}",

@@ -33,7 +33,7 @@ def encode_value(value: object) -> bytes:
         encoded = _write(value)
     except RecursionError as error:
         raise ValueError("it is nested too deep for JSON, or holds itself") from error
-    except Exception as error:  # a value's own properties may raise anything
+    except Exception as error:  # what is the application's own, a time zone say, may raise anything
         path, culprit = _locate(value, _is_refused)
         raise ValueError(f"{type(culprit).__name__} cannot be written as JSON{_reason(error)} - at `{path}`") from error
     if b"null" in encoded and _holds_no_number(value):  # msgspec writes NaN and infinity as null
@@ -112,9 +112,12 @@ def _holds_no_number(value: object) -> bool:
         if isinstance(one, float):
             if not math.isfinite(one):
                 return True
-        elif one is not None and not isinstance(one, str | int | bytes):
+        elif not isinstance(one, _WITHOUT_PARTS):
             rest.extend(part for _, part in _parts(one))
     return False
+
+
+_WITHOUT_PARTS = (str, int, bytes, type(None))
 
 
 def _parts(value: object) -> Iterable[tuple[object, object]]:
@@ -125,7 +128,8 @@ def _parts(value: object) -> Iterable[tuple[object, object]]:
         return enumerate(cast("Iterable[object]", value))
     if isinstance(value, Enum):
         return (("value", value.value),)
-    return ((name, getattr(value, name, None)) for name in _field_names(value))
+    parts = ((name, getattr(value, name, None)) for name in _field_names(value))
+    return ((name, part) for name, part in parts if part is not msgspec.UNSET)  # what is unset is not written
 
 
 def _field_names(value: object) -> Iterable[str]:

@@ -16,38 +16,21 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from functools import cached_property
-from operator import attrgetter
-from types import SimpleNamespace, UnionType
-from typing import (
-    TYPE_CHECKING,
-    Annotated,
-    Any,
-    NamedTuple,
-    Never,
-    NoReturn,
-    TypeAlias,
-    TypeVar,
-    Union,
-    cast,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Union
 
 import msgspec
 from msgspec import UNSET, UnsetType, structs
-from msgspec.inspect import CustomType, Field, Type, type_info
 
+from .annotations import UNTYPED, check_decodable, checked_bytes, find_type, may_be_bytes, result_reader
 from .bond import Bond
-from .bounds import DEFAULT_BOUNDS, unreadable
 from .electron import JSON, RAW
 from .errors import Malformed, RegistrationRefused
 from .json_values import decode_value, encode_value
-from .properties import Properties
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
+    from .annotations import Reader
     from .bounds import Bounds
     from .electron import Electron
 
@@ -58,17 +41,12 @@ __all__ = (
     "FunctionMapping",
     "Parameters",
     "Payload",
-    "Reader",
     "bind_payload",
     "encode_payload",
-    "reader_of",
-    "result_reader",
 )
 
 Arguments: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
 """What a function is called with, by position and by name."""
-Reader: TypeAlias = "Callable[[Properties], Any]"
-"""What reads the result out of properties."""
 
 
 class Payload(NamedTuple):
@@ -174,7 +152,7 @@ class FunctionMapping:
         for parameter in parameters:
             if reason := _CANNOT_TRAVEL.get(parameter.kind):
                 raise RegistrationRefused(f"{self._where(parameter)} {reason}")
-            _check_decodable(self._hints[parameter.name], self._where(parameter))
+            check_decodable(self._hints[parameter.name], self._where(parameter))
         if not parameters:
             return NoParameters(self._name, parameters)
         if len(parameters) == 1:
@@ -200,7 +178,7 @@ class FunctionMapping:
         return {parameter.name: self._hint(parameter) for parameter in self._parameters}
 
     def _hint(self, parameter: inspect.Parameter) -> Any:
-        return _resolve(self._function, parameter.annotation, self._where(parameter))
+        return find_type(self._function, parameter.annotation, self._where(parameter))
 
     def _where(self, parameter: inspect.Parameter) -> str:
         return f"{self._name}: parameter {parameter.name!r}"
@@ -281,9 +259,9 @@ class OneParameter(Parameters):
         self._hint = hint = hints[parameter.name]
         self._by_name = parameter.kind is parameter.KEYWORD_ONLY
         self._is_optional = parameter.default is not parameter.empty
-        self._is_untyped = hint in _UNTYPED
+        self._is_untyped = hint in UNTYPED
         self._is_bytes = hint is bytes
-        self._may_be_bytes = _may_be_bytes(hint)
+        self._may_be_bytes = may_be_bytes(hint)
         self._decoder = msgspec.json.Decoder(hint)
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Payload:
@@ -306,7 +284,7 @@ class OneParameter(Parameters):
     def _raw(self, electron: Electron) -> bytes | UnsetType:
         """Return the payload as it came, if that is the value; empty bytes are one, an empty payload is none."""
         if electron.content_type == RAW:
-            return electron.payload if self._is_bytes else _checked(electron.payload, self._hint)
+            return electron.payload if self._is_bytes else checked_bytes(electron.payload, self._hint)
         is_value = self._is_bytes and (electron.payload or not self._is_optional)
         return electron.payload if is_value else UNSET
 
@@ -383,126 +361,3 @@ def _field_of(parameter: inspect.Parameter, hint: Any) -> tuple[str, Any] | tupl
     if parameter.default is parameter.empty:
         return parameter.name, hint
     return parameter.name, Union[hint, UnsetType], UNSET  # noqa: UP007  # made at run time
-
-
-def result_reader(function: Callable[..., Any]) -> Reader:
-    """
-    Make what reads the result of a function as the type that it declares.
-
-    Raises:
-        RegistrationRefused: That type cannot be found, or cannot be read.
-    """
-    where = f"{function.__module__}.{function.__qualname__}: the result"
-    hint = _resolve(function, inspect.signature(function).return_annotation, where)
-    if hint not in _UNTYPED:
-        _check_decodable(hint, where)
-    return reader_of(hint)
-
-
-def reader_of(declared: Any) -> Reader:
-    """
-    Make what reads a result as a type. It raises `ValueError`, with the path, for a result that is not of it.
-
-    Args:
-        declared: Anything msgspec can decode to; `bytes` is the result as it came, `Any` and `object` whatever it is.
-
-    Raises:
-        TypeError: msgspec cannot decode to it.
-    """
-    if declared in _UNTYPED:
-        return Properties.value
-    if declared is bytes:
-        return attrgetter("result")
-    decoder = msgspec.json.Decoder(declared)
-    may_be_bytes = _may_be_bytes(declared)
-
-    def read(properties: Properties) -> Any:
-        try:
-            if may_be_bytes and properties.content_type == RAW:
-                return _checked(properties.result, declared)
-            return decode_value(decoder, properties.result or b"null", DEFAULT_BOUNDS)
-        except Malformed as error:
-            raise ValueError(str(error)) from error
-
-    return read
-
-
-_UNTYPED = (Any, object, Never, NoReturn)
-
-
-def _resolve(function: Callable[..., Any], annotation: Any, where: str) -> Any:
-    """
-    Find the type that an annotation means where its function is written.
-
-    Raises:
-        RegistrationRefused: It cannot be found.
-    """
-    if annotation is inspect.Signature.empty:
-        return Any
-    written = inspect.unwrap(function)
-    parameters = {each.__name__: each for each in getattr(written, "__type_params__", ())}
-    holder = SimpleNamespace(__annotations__={"it": annotation})
-    try:
-        return get_type_hints(holder, written.__globals__, parameters, include_extras=True)["it"]
-    except NameError as error:
-        raise RegistrationRefused(
-            f"{where} is of type {annotation}, and {error.name!r} cannot be found in module {written.__module__}: "
-            "move the type to module level, out of any function and any `if TYPE_CHECKING:`"
-        ) from None
-    except Exception as error:  # an annotation may be any expression
-        raise RegistrationRefused(f"{where} is of type {annotation}, which cannot be evaluated: {error!r}") from error
-
-
-def _check_decodable(hint: Any, where: str) -> None:
-    """
-    Look whether msgspec can decode a type.
-
-    Raises:
-        RegistrationRefused: It cannot.
-    """
-    shown = hint.__qualname__ if isinstance(hint, type) else str(hint)
-    if isinstance(hint, TypeVar) or (get_args(hint) and getattr(hint, "__parameters__", ())):
-        raise RegistrationRefused(f"{where} is of type {shown}, which is generic: say of what type it is, or `object`")
-    try:
-        msgspec.json.Decoder(hint)
-        strangers = sorted({kind.__qualname__ for kind in _strangers(type_info(hint), set())})
-    except Exception as error:  # it evaluates what is written in classes: names may be missing there too
-        raise RegistrationRefused(f"{where} is of type {shown}, which cannot be decoded: {error}") from error
-    if strangers:
-        raise RegistrationRefused(
-            f"{where} is of type {shown}, and {', '.join(strangers)} cannot be decoded: "
-            "make it a msgspec.Struct, a dataclass or a TypedDict"
-        )
-
-
-def _strangers(part: Any, seen: set[int]) -> Iterator[type]:
-    """Find the types inside a type that msgspec knows nothing of: it makes decoders of them that refuse every value."""
-    if isinstance(part, tuple):
-        for each in cast("Iterable[Any]", part):
-            yield from _strangers(each, seen)
-    elif isinstance(part, CustomType):
-        if part.cls is not object:
-            yield part.cls
-    elif isinstance(part, Type | Field) and id(part) not in seen:
-        seen.add(id(part))
-        yield from _strangers(structs.astuple(part), seen)
-
-
-def _may_be_bytes(hint: Any) -> bool:
-    """Whether a value of a type may be bytes, which travel as they are."""
-    if get_origin(hint) in (Union, UnionType, Annotated):
-        return any(_may_be_bytes(part) for part in get_args(hint))
-    return hint is bytes
-
-
-def _checked(body: bytes, hint: Any) -> Any:
-    """
-    Hold bytes against what a type says of them, as their length.
-
-    Raises:
-        Malformed: They do not fit.
-    """
-    try:
-        return msgspec.convert(body, hint)
-    except msgspec.ValidationError as error:
-        raise unreadable(error) from error

@@ -20,6 +20,7 @@ from .errors import (
     PayloadRefused,
     Poison,
 )
+from .json_values import decode_value
 
 __all__ = ("Ending", "Failure", "FailureKind", "Progress", "Properties")
 
@@ -129,12 +130,12 @@ class Properties(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True
 
         Raises:
             AtomFailed: The electron failed.
-            msgspec.ValidationError: The result is not of that type.
+            Malformed: The result is not of that type, is no JSON, or is out of bounds; its `path` says where.
         """
         self._raise_failure()
         if type is bytes:
             return self.result  # type: ignore[return-value]  # T is bytes here
-        return msgspec.json.decode(self.result, type=type)
+        return decode_value(msgspec.json.Decoder(type), self.result or b"null")
 
     def value(self) -> Any:
         """
@@ -142,11 +143,10 @@ class Properties(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True
 
         Raises:
             AtomFailed: The electron failed.
+            Malformed: The result is no JSON, or is out of bounds.
         """
         self._raise_failure()
-        if self.content_type == RAW:
-            return self.result
-        return msgspec.json.decode(self.result) if self.result else None
+        return self.result if self.content_type == RAW else decode_value(_ANY, self.result or b"null")
 
     def _raise_failure(self) -> None:
         if self.failure is not None:
@@ -164,6 +164,8 @@ class Progress(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, 
     note: str = ""
     """A line for people."""
 
+
+_ANY: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 _ERROR_BY_KIND: dict[str, type[AtomFailed]] = {
     FailureKind.TIMED_OUT: AtomTimedOut,

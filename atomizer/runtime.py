@@ -378,15 +378,16 @@ async def _run_once(atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 
 def _conductors(conductor: Conductor | str | None, registry: Registry, settings: Settings) -> list[Conductor]:
     """Decide which conductors a runtime has, the one to use first in front."""
-    registered = list(registry.conductors)
+    registered = registry.conductors
     if conductor is None and not registered:
         conductor = settings.url or MemoryConductor()
     if isinstance(conductor, str):
         conductor = conductor_from_url(conductor)
     if conductor is None:
-        return registered
-    registry.register(conductor)
-    return [conductor, *registered]
+        return list(registered)
+    if conductor not in registered:
+        registry.register(conductor)
+    return [conductor, *(other for other in registered if other is not conductor)]
 
 
 def _new_name(settings: Settings) -> str:

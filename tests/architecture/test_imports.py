@@ -10,13 +10,19 @@ from tests.architecture.sources import Import, Module, imports_of, modules
 
 LAYERS = (
     ("errors", "settings"),
+    ("bounds", "json_values"),
     ("electron", "properties", "control", "events", "options"),
-    ("bounds", "json_values", "go_dialect", "codec", "retry"),
-    ("cancellation", "conductor", "payload", "definition", "state", "atom", "bond", "registry"),
+    ("go_dialect", "codec", "retry"),
+    (
+        *("cancellation", "conductor", "annotations", "payload", "definition", "function_atom", "atom", "bond"),
+        *("state", "registry"),
+    ),
     ("memory_queue", "memory_listening", "memory_hub", "memory", "schemes"),
     ("_core.admission", "_core.credit", "_core.disposition", "_core.lifecycle", "_core.correlation", "_core.remember"),
     (
         "_core.outcome",
+        "_core.report",
+        "_core.signals",
         "_core.tasks",
         "_core.threads",
         "_core.alarm",
@@ -25,20 +31,20 @@ LAYERS = (
         "_core.slots",
     ),
     ("_core.supervision", "_core.outbound", "_core.flight", "_core.pump", "_core.node"),
-    ("handle", "health", "asker", "bonded", "runtime", "dead_letters", "telemetry"),
+    ("handle", "results", "health", "asker", "bonded", "runtime", "dead_letters", "telemetry"),
     ("cli", "__main__", "testing"),
 )
 """From the values up to the door. A module imports from its own layer and those before it; a new one is put here."""
 
-KIN_OF_THE_RUNTIME = {"runtime", "handle", "health", "asker", "bonded", "dead_letters", "telemetry", "cli"}
+KIN_OF_THE_RUNTIME = {"runtime", "handle", "results", "health", "asker", "bonded", "dead_letters", "telemetry", "cli"}
 """Who may see the core, besides itself."""
 
 SEEN_BY_CONDUCTORS = {
-    f"atomizer.{name}" for layer in (*LAYERS[:3], ("cancellation", "conductor")) for name in layer
+    f"atomizer.{name}" for layer in (*LAYERS[:4], ("cancellation", "conductor")) for name in layer
 } | {"atomizer"}
 """Errors, values and contracts. A name taken from the top counts as taken from where it is defined."""
 
-PURE = {f"atomizer.{name}" for name in LAYERS[5]}
+PURE = {f"atomizer.{name}" for name in LAYERS[6]}
 """The deciders of the core: no clock, no loop, no wire."""
 
 MAY_NAME = {"atomizer._core.disposition": {"asyncio"}}

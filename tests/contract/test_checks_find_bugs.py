@@ -112,7 +112,7 @@ class IgnoresCreditOfZero(Passing):
         await self.inner.listen(route, credit or 1)
 
 
-class NeverRaisesCredit(Passing):
+class KeepsTheFirstCredit(Passing):
     def __init__(self, inner: Connection) -> None:
         super().__init__(inner)
         self.first: dict[Route, int] = {}
@@ -337,9 +337,9 @@ class HangsWhenLeft(Passing):
         (ExceedsCredit, "credit_is_never_exceeded"),
         (ExceedsCredit, "credit_is_for_each_route"),
         (IgnoresCreditOfZero, "a_credit_of_zero_takes_nothing"),
-        (IgnoresCreditOfZero, "credit_lowered_to_zero_stops_taking"),
-        (NeverRaisesCredit, "credit_that_is_raised_resumes"),
-        (NeverRaisesCredit, "credit_below_what_is_held_waits_for_it"),
+        (KeepsTheFirstCredit, "credit_lowered_to_zero_stops_taking"),
+        (KeepsTheFirstCredit, "credit_that_is_raised_resumes"),
+        (KeepsTheFirstCredit, "credit_below_what_is_held_waits_for_it"),
         (SettlesTwice, "settling_twice_is_refused"),
         (SettlesTwice, "settling_what_is_not_settled_is_refused"),
         (SettlesTheOlderToo, "settling_settles_that_one_alone"),

@@ -36,7 +36,7 @@ ELECTRONS = (
     Electron(id="i", atom_id="a.B", payload=bytes(range(256)), content_type=RAW, deadline_ns=2**62, copy_state=True),
     Electron(id="i", atom_id="a.B", payload=b" nope", attempt=3, parent="p", trace="00-0af7-b7ad-01", reply=False),
 )
-REPLIES = (
+REPLIES: tuple[Properties | Progress, ...] = (
     Properties(
         electron_id="i", atom_id="a.B", started_ns=10**18, ended_ns=10**18 + 1, result=b'[1,{"a":"\\u00e9"}]', node="n"
     ),
@@ -99,8 +99,8 @@ def targets() -> list[Target]:
     found: list[Target] = []
     for codec in (MESSAGEPACK, NATIVE_JSON, GO):
         found += [
-            (codec.decode_electron, tuple(map(codec.encode_electron, ELECTRONS))),
-            (codec.decode_reply, tuple(map(codec.encode_reply, REPLIES))),
+            (codec.decode_electron, tuple(codec.encode_electron(electron) for electron in ELECTRONS)),
+            (codec.decode_reply, tuple(codec.encode_reply(reply) for reply in REPLIES)),
             (codec.decode_control, (codec.encode_control(Cancel(electron_id="i")),)),
             (codec.decode_events, (codec.encode_events(EVENTS), codec.encode_events(EVENTS * 9))),
         ]

@@ -12,6 +12,7 @@ from collections.abc import Coroutine
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from random import Random
+import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import atomizer
@@ -37,6 +38,8 @@ BUSY = 2.0
 """Seconds in which a world's electrons are sent, and its accidents happen."""
 QUIET = 40.0
 """Seconds after which nothing may be left of all that."""
+EXPIRY = 5.0
+"""Seconds after which a broker forgets the reply route of a node that is gone."""
 AGE = 400.0
 """Seconds after which something hangs."""
 GRACE, CANCEL_GRACE, SETTLE_GRACE = 3.0, 0.5, 1.0
@@ -51,8 +54,8 @@ def live(seed: int) -> World:
     world = World(seed)
     try:
         clock.run(world.live)
-    except (clock.Deadlock, clock.LeftOver, TimeoutError) as error:
-        world.accuse(f"{type(error).__name__}: {error}")
+    except Exception as error:
+        world.accuse("".join(traceback.format_exception(error)))
     return world
 
 
@@ -240,22 +243,28 @@ class World:
         self.clock = clock
         WORLD.set(self)
         asyncio.get_running_loop().set_exception_handler(self._hear)
-        async with asyncio.timeout(AGE), stranger(self) as odd, asyncio.TaskGroup() as group:
-            for place in self.nodes:
-                await place.start(group)
-            async with self.runtime("asker", self.asker_wire, serve=False) as self.asker:
-                told = self.asker.events(buffer=100_000)
-                await self._be_busy(odd)
-                await asyncio.sleep(QUIET)
-                self._check_rest(odd)
+        async with asyncio.timeout(AGE), stranger(self) as odd:
+            async with asyncio.TaskGroup() as group:
                 for place in self.nodes:
-                    place.leave(self.chance.choice(MANNERS))
-        await self._check_end(told)
+                    await place.start(group)
+                async with self.runtime("asker", self.asker_wire, serve=False) as self.asker:
+                    told = self.asker.events(buffer=100_000)
+                    await self._be_busy(odd, group)
+                    await asyncio.sleep(QUIET)
+                    self._check_rest(odd)
+                    for place in self.nodes:
+                        place.leave(self.chance.choice(MANNERS))
+            await self._check_end(odd, told)
 
-    async def _be_busy(self, odd: Stranger) -> None:
+    async def expire(self, route: Route) -> None:
+        """Let a route end whose node left it by a connection that was dead: a hub would keep it, and what is on it."""
+        async with self.hub.connect() as connection:
+            await connection.listen(route, 0)
+
+    async def _be_busy(self, odd: Stranger, nodes: asyncio.TaskGroup) -> None:
         async with asyncio.TaskGroup() as group:
             for accident in self.accidents:
-                group.create_task(self._happen(accident, group), name=f"accident {accident}")
+                group.create_task(self._happen(accident, nodes), name=f"accident {accident}")
             for ask in self.asks:
                 group.create_task(self._ask(ask), name=f"ask {ask}")
             group.create_task(odd.send(), name="stranger")
@@ -330,8 +339,8 @@ class World:
 
     @property
     def may_have_nobody(self) -> bool:
-        """Whether there is a time at which nobody takes electrons."""
-        return len(self.nodes) == 1 and any(accident.what in MANNERS for accident in self.accidents)
+        """Whether there may be a time at which nobody takes electrons: one node was left, and another one is not back yet."""
+        return any(accident.what in MANNERS for accident in self.accidents)
 
     async def _ask(self, ask: Ask) -> None:
         await asyncio.sleep(ask.at)
@@ -440,16 +449,16 @@ class World:
             if not times:
                 self.accuse(f"I1: {silent.atom_id}({number}) was accepted and not done")
         odd.check()
-        self._check_queues()
+        self._check_queues(odd)
 
-    def _check_queues(self) -> None:
+    def _check_queues(self, odd: Stranger) -> None:
         for route in ROUTES:
-            if depth := self.hub.depth(route):
+            if depth := odd.depth(route):
                 self.accuse(f"I1: {depth} electrons are left on {route}")
 
-    async def _check_end(self, told: atomizer.EventStream) -> None:
+    async def _check_end(self, odd: Stranger, told: atomizer.EventStream) -> None:
         """Look at what is left when every runtime has ended."""
-        self._check_queues()
+        self._check_queues(odd)
         self.violations.extend(self.ledger.violations())
         answered = Counter([e.electron_id async for e in told if isinstance(e, events.PropertiesReceived)])
         self.violations.extend(f"I4: {id} was answered {times} times" for id, times in answered.items() if times > 1)
@@ -492,7 +501,7 @@ class Place:
         self._name = f"node-{index}"
         self._count = 0
         self._leaving: asyncio.Future[str]
-        self._ended: asyncio.Task[None]
+        self._ended: asyncio.Event
         self._is_changing = False
 
     async def start(self, group: asyncio.TaskGroup) -> None:
@@ -500,8 +509,9 @@ class Place:
         self._count += 1
         self._leaving = asyncio.get_running_loop().create_future()
         ready = asyncio.Event()
-        live = self._live(f"{self._name}-{self._count}", self._leaving, ready)
-        self._ended = group.create_task(live, name=self._name)
+        self._ended = asyncio.Event()
+        live = self._live(f"{self._name}-{self._count}", self._leaving, ready, self._ended)
+        group.create_task(live, name=self._name)
         await ready.wait()
 
     def leave(self, manner: str) -> None:
@@ -515,19 +525,24 @@ class Place:
             return
         self._is_changing = True
         self.leave(manner)
-        await asyncio.wait((self._ended,))
+        await self._ended.wait()
         self.wire = self._world.wire()
         await self.start(group)
         self._is_changing = False
 
-    async def _live(self, name: str, leaving: asyncio.Future[str], ready: asyncio.Event) -> None:
+    async def _live(
+        self, name: str, leaving: asyncio.Future[str], ready: asyncio.Event, ended: asyncio.Event
+    ) -> None:
         try:
             async with self._world.runtime(name, self.wire, serve=True) as self.runtime:
                 ready.set()
                 if await leaving == "hurry":
                     raise Hurry
         except Hurry:
-            return
+            pass
+        ended.set()
+        await asyncio.sleep(EXPIRY)
+        await self._world.expire(Route(Lane.REPLY, name))
 
 
 class Stranger:
@@ -554,6 +569,10 @@ class Stranger:
             delivery = await self._connection.receive(Lane.REPLY)
             self._note(delivery)
             await self._connection.settle(delivery, Settlement.ACK)
+
+    def depth(self, route: Route) -> int:
+        """Return how many frames wait on a route of the hub."""
+        return self._connection.depth(route) or 0
 
     def check(self) -> None:
         """I1: look whether everything was answered, and as what it is."""

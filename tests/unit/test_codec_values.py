@@ -62,6 +62,11 @@ class Lost(tzinfo):
     def utcoffset(self, _: object) -> timedelta:
         raise Evil
 
+    dst = utcoffset
+
+    def tzname(self, _: object) -> str:
+        raise Evil
+
 
 ITSELF: list[object] = []
 ITSELF.append(ITSELF)

@@ -327,7 +327,7 @@ def test_electron_keys_are_read_whatever_their_case(wire: str, expected: str) ->
 
 
 def test_keys_fold_as_go_folds_them() -> None:
-    """The long s and the Kelvin sign are the two letters beyond ASCII that fold into it."""
+    """The long s is an s, as in Go; it is the one letter beyond ASCII that some key of ours has a use for."""
     wire = '{"id":"i","atomid":"a","copy\N{LATIN SMALL LETTER LONG S}tate":true}'
 
     assert GO.decode_electron(wire.encode()).copy_state is True

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from msgspec import Meta, Struct
 
 from atomizer import Bond, Electron, FunctionAtom, Malformed, Properties, RegistrationRefused, atom
+from atomizer.annotations import reader_of
 from atomizer.atom import definition_of
 from atomizer.bounds import DEFAULT_BOUNDS, Bounds
 from atomizer.electron import JSON, RAW
-from atomizer.payload import EMPTY, Payload, bind_payload, reader_of
+from atomizer.payload import EMPTY, Payload, bind_payload
 
 if TYPE_CHECKING:
     from decimal import Decimal
