@@ -147,23 +147,40 @@ def test_tampered_bytes_are_read_or_malformed(chunk: int) -> None:
     chance = random.Random(chunk)
     readers = targets()
     bodies = tuple(body for _, each in readers for body in each)
-    malformed = slowest = 0.0
+    malformed = 0
 
     for number in range(CHUNK):
         read, seeds = readers[number % len(readers)]
         body = mutated(chance, chance.choice(seeds), bodies)
         began = time.thread_time()
-        try:
-            read(body)
-        except Malformed as error:
-            malformed += 1
-            assert error.path.startswith("$")
-        except BaseException as error:
-            raise AssertionError(f"{read} raised {error!r} for {body!r}") from error
-        slowest = max(slowest, time.thread_time() - began)
+        malformed += is_malformed(read, body)
+        if time.thread_time() - began > SLOWEST_SECONDS:
+            assert quickest(read, body) < SLOWEST_SECONDS, body
 
-    assert slowest < SLOWEST_SECONDS
     assert CHUNK / 4 < malformed < CHUNK  # some must be so broken, some must not
+
+
+def is_malformed(read: Callable[[bytes], object], body: bytes) -> bool:
+    """Read a body, and allow for one error only."""
+    try:
+        read(body)
+    except Malformed as error:
+        assert error.path.startswith("$")
+        assert error.reason
+        return True
+    except BaseException as error:
+        raise AssertionError(f"{read} raised {error!r} for {body!r}") from error
+    return False
+
+
+def quickest(read: Callable[[bytes], object], body: bytes) -> float:
+    """Time a reader again: a first time may have been a garbage collection's."""
+    times: list[float] = []
+    for _ in range(5):
+        began = time.thread_time()
+        is_malformed(read, body)
+        times.append(time.thread_time() - began)
+    return min(times)
 
 
 @pytest.mark.parametrize("reader", range(len(targets())))
@@ -185,7 +202,4 @@ def test_body_of_one_fragment_is_read_or_malformed(reader: int, fragment: bytes)
     read, _ = targets()[reader]
 
     for body in (fragment, fragment * 1_000):
-        try:
-            read(body)
-        except Malformed as error:
-            assert error.reason
+        is_malformed(read, body)
