@@ -24,7 +24,7 @@ import msgspec
 from msgspec import structs
 from msgspec.inspect import CustomType, Field, Type, type_info
 
-from .bounds import DEFAULT_BOUNDS, unreadable
+from .bounds import INSIDE, unreadable
 from .electron import RAW
 from .errors import Malformed, RegistrationRefused
 from .json_values import decode_value
@@ -86,7 +86,7 @@ def reader_of(declared: Any) -> Reader:
         try:
             if raw and properties.content_type == RAW:
                 return checked_bytes(properties.result, declared)
-            return decode_value(decoder, properties.result or b"null", DEFAULT_BOUNDS)
+            return decode_value(decoder, properties.result or b"null", INSIDE)
         except Malformed as error:
             raise ValueError(str(error)) from error
 

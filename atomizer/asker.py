@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .annotations import reader_of
 from .atom import definition_of
+from .bounds import bounds_of
 from .codec import codec_for
 from .errors import (
     AtomFailed,
@@ -81,6 +82,7 @@ class Asker:
     ) -> None:
         self._settings = settings
         self._clock = settings.clock
+        self._bounds = bounds_of(settings)
         self._defaults = defaults
         self._registry = registry
         self._links = links
@@ -148,7 +150,7 @@ class Asker:
     def take_reply(self, delivery: Delivery) -> None:
         """Hand a reply to whoever waits for it. Never raises, never waits."""
         try:
-            reply = codec_for(delivery.content_type).decode_reply(delivery.body)
+            reply = codec_for(delivery.content_type).decode_reply(delivery.body, self._bounds)
         except Malformed as error:
             self._broadcast.emit(PropertiesUnclaimed, electron_id=delivery.id, error=f"malformed: {error}")
             return

@@ -9,13 +9,27 @@ a count that is never too small lets nearly every body pass at once, and only wh
 from __future__ import annotations
 
 import re
+import sys
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
 
 from .errors import Malformed
 
-__all__ = ("DEFAULT_BOUNDS", "UNREADABLE", "Bounds", "check_json", "check_messagepack", "unreadable")
+if TYPE_CHECKING:
+    from .settings import Settings
+
+__all__ = (
+    "DEFAULT_BOUNDS",
+    "INSIDE",
+    "UNREADABLE",
+    "Bounds",
+    "bounds_of",
+    "check_json",
+    "check_messagepack",
+    "unreadable",
+)
 
 
 class Bounds(Struct, frozen=True):
@@ -31,6 +45,14 @@ class Bounds(Struct, frozen=True):
 
 DEFAULT_BOUNDS = Bounds()
 """What a body may weigh where nobody says otherwise."""
+
+INSIDE = Bounds(max_bytes=sys.maxsize)
+"""For a payload or result that came inside of a body: its size was bounded with that."""
+
+
+def bounds_of(settings: Settings) -> Bounds:
+    """Return what a body may weigh on a node: base64 makes a third more of a payload, and there is the rest around it."""
+    return Bounds(max_bytes=settings.max_payload_bytes * 4 // 3 + 64 * 1024, max_depth=settings.max_depth)
 
 
 def check_json(body: bytes, bounds: Bounds = DEFAULT_BOUNDS) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from .bounds import INSIDE
 from .json_values import decode_value
 
 __all__ = ("JSON", "RAW", "Electron", "Id", "Moment")
@@ -74,4 +75,4 @@ class Electron(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
         """
         if type is bytes:
             return self.payload  # type: ignore[return-value]  # T is bytes here
-        return decode_value(msgspec.json.Decoder(type), self.payload)
+        return decode_value(msgspec.json.Decoder(type), self.payload, INSIDE)

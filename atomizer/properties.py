@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from .bounds import INSIDE
 from .electron import JSON, RAW, Id, Moment
 from .errors import (
     AtomCancelled,
@@ -135,7 +136,7 @@ class Properties(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True
         self._raise_failure()
         if type is bytes:
             return self.result  # type: ignore[return-value]  # T is bytes here
-        return decode_value(msgspec.json.Decoder(type), self.result or b"null")
+        return decode_value(msgspec.json.Decoder(type), self.result or b"null", INSIDE)
 
     def value(self) -> Any:
         """
@@ -146,7 +147,7 @@ class Properties(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True
             Malformed: The result is no JSON, or is out of bounds.
         """
         self._raise_failure()
-        return self.result if self.content_type == RAW else decode_value(_ANY, self.result or b"null")
+        return self.result if self.content_type == RAW else decode_value(_ANY, self.result or b"null", INSIDE)
 
     def _raise_failure(self) -> None:
         if self.failure is not None:

@@ -7,7 +7,8 @@ from contextvars import ContextVar, copy_context
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..codec import Bounds, codec_for
+from ..bounds import bounds_of
+from ..codec import codec_for
 from ..conductor import Frame, Lane, Route, Settlement
 from ..errors import ConductorError, Malformed, NobodyThere
 from ..events import (
@@ -138,7 +139,7 @@ class Flights:
         self.abandoned = 0
         self._settings = settings
         self._clock = settings.clock
-        self._bounds = Bounds(max_bytes=settings.max_payload_bytes + 64 * 1024, max_depth=settings.max_depth)
+        self._bounds = bounds_of(settings)
         self._registry = registry
         self._alarm = alarm
         self._tasks = tasks

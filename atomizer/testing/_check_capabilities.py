@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..conductor import Capability, Lane, Route, Settlement, Spread
 from ..errors import CapabilityMissing
-from ._waiting import frame_to, nothing_comes, outcome, soon, take, take_all, underway, work
+from ._waiting import frame_to, nothing_comes, outcome, soon, stillness, take, take_all, turns, underway, work
 from .bench import CheckFailed, check
 
 if TYPE_CHECKING:
@@ -51,11 +51,15 @@ async def a_frame_for_one_node_reaches_that_one(bench: Bench) -> None:
         await node.listen(mine, 5)
         await other.listen(route, 5)
 
-        for _ in range(3):
-            await soon(bench, asker.send(frame_to(mine)), "sending to one node")
+        async with underway(bench, other.receive(Lane.WORK)) as elsewhere:
+            await turns()
+            for number in range(3):
+                await soon(bench, asker.send(frame_to(mine, f"e-{number}")), "sending to one node")
 
-        await take_all(bench, node, 3)
-        await nothing_comes(bench, other, "it was for another node")
+            await take_all(bench, node, 3)
+            await stillness(bench)
+            if elsewhere.done():
+                raise CheckFailed(f"{elsewhere.result().id!r} came to another node")
 
 
 @check(needs=Capability.KEY)
@@ -77,10 +81,11 @@ async def a_key_goes_to_one_listener_in_order(bench: Bench) -> None:
     async with bench.node() as one, bench.node() as two, bench.asker() as asker:
         for connection in (one, two):
             await connection.listen(route, 50)
-        for id in _IN_ORDER:
-            for key in keys:
-                await soon(bench, asker.send(frame_to(route, id, key=key, reply_to=key)), "sending with a key")
         async with underway(bench, receive_on(one, 1)), underway(bench, receive_on(two, 2)):
+            await turns()
+            for id in _IN_ORDER:
+                for key in keys:
+                    await soon(bench, asker.send(frame_to(route, id, key=key, reply_to=key)), "sending with a key")
             await soon(bench, complete.wait(), "that all frames of all keys come")
 
     wrong = {where: ids for where, ids in came.items() if tuple(ids) != _IN_ORDER}

@@ -35,7 +35,9 @@ async def a_cut_is_heard_by_receivers(bench: Bench) -> None:
         await bench.cut(node)
 
         for task in waiting:
-            _is_broken(await outcome(task, _LOUD, "a receive on a connection that was cut"), "a receive that waited")
+            _is_broken(
+                await outcome(task, _loud(bench), "a receive on a connection that was cut"), "a receive that waited"
+            )
 
 
 @check
@@ -53,7 +55,7 @@ async def a_cut_is_heard_by_senders(bench: Bench) -> None:
 
         await bench.cut(asker)
 
-        _is_broken(await outcome(last, _LOUD, "a send on a connection that was cut"), "a send that waited")
+        _is_broken(await outcome(last, _loud(bench), "a send on a connection that was cut"), "a send that waited")
 
 
 @check
@@ -67,16 +69,16 @@ async def later_calls_raise_broken(bench: Bench) -> None:
         held = await take_all(bench, node, 2)
         await bench.cut(node)
 
-        calls: dict[str, Coroutine[Any, Any, object]] = {
-            "receive": node.receive(Lane.WORK),
-            "send": node.send(frame_to(route)),
-            "settle": node.settle(held[0], Settlement.ACK),
-            "listen": node.listen(route, 1),
-            "unlisten": node.unlisten(route),
+        calls: dict[str, Callable[[], Coroutine[Any, Any, object]]] = {
+            "receive": lambda: node.receive(Lane.WORK),
+            "send": lambda: node.send(frame_to(route)),
+            "settle": lambda: node.settle(held[0], Settlement.ACK),
+            "listen": lambda: node.listen(route, 1),
+            "unlisten": lambda: node.unlisten(route),
         }
         for name, call in calls.items():
-            async with underway(bench, call) as task:
-                _is_broken(await outcome(task, _LOUD, name), name)
+            async with underway(bench, call()) as task:
+                _is_broken(await outcome(task, _loud(bench), name), name)
         _declines("receive_nowait", lambda: node.receive_nowait(Lane.WORK))
         _declines("send_nowait", lambda: node.send_nowait(frame_to(route)))
         _declines("settle_nowait", lambda: node.settle_nowait(held[1], Settlement.ACK))
@@ -101,7 +103,7 @@ async def no_cancellation_that_nobody_asked_for(bench: Bench) -> None:
 
             await bench.cut(node)
 
-            error = await outcome(group, _LOUD, "a task group with a receive in it")
+            error = await outcome(group, _loud(bench), "a task group with a receive in it")
     _is_broken(error, "a task group with a receive in it")
 
 
@@ -152,6 +154,10 @@ CHECKS = (
     a_cut_harms_no_other_connection,
     leaving_after_a_cut_is_quiet,
 )
+
+
+def _loud(bench: Bench) -> float:
+    return min(_LOUD, bench.patience)
 
 
 def _is_broken(error: BaseException | None, what: str) -> None:

@@ -16,7 +16,7 @@ from ._waiting import frame_to, outcome, soon, stillness, take, take_all, turns,
 from .bench import CheckFailed, check
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Coroutine, Generator
 
     from ..conductor import Conductor, Connection
     from .bench import Bench
@@ -130,15 +130,15 @@ async def use_after_leaving_is_refused(bench: Bench) -> None:
         await connection.listen(route, 1)
         await asker.send(frame_to(route))
         delivery = await take(bench, connection)
-    calls = {
-        "listen": connection.listen(route, 1),
-        "receive": connection.receive(Lane.WORK),
-        "send": connection.send(frame_to(route)),
-        "settle": connection.settle(delivery, Settlement.ACK),
+    calls: dict[str, Callable[[], Coroutine[Any, Any, object]]] = {
+        "listen": lambda: connection.listen(route, 1),
+        "receive": lambda: connection.receive(Lane.WORK),
+        "send": lambda: connection.send(frame_to(route)),
+        "settle": lambda: connection.settle(delivery, Settlement.ACK),
     }
 
     for name, call in calls.items():
-        async with underway(bench, call) as task:
+        async with underway(bench, call()) as task:
             error = await outcome(task, bench.patience, name)
         if not isinstance(error, ConductorError):
             raise CheckFailed(f"{name} ended with {error!r}")

@@ -72,6 +72,7 @@ class Bench(ABC):
 
 _RUN = secrets.token_hex(4)  # a broker remembers the names of earlier runs
 _NAMES = count(1)
+_WAITS = 10  # how many times its patience a check may take in all: also leaving a connection may hang
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,8 @@ class Check:
         if not self.applies_to(bench.capabilities):
             return
         try:
-            await self.body(bench)
+            async with asyncio.timeout(bench.patience * _WAITS):
+                await self.body(bench)
         except CheckFailed as failure:
             raise CheckFailed(f"{self.promise} But {failure}") from failure.__cause__
         except asyncio.CancelledError as error:

@@ -74,7 +74,7 @@ class WrappedBench(Bench):
     """A bench with one kind of connection on it."""
 
     quiet = 0.0
-    patience = 0.3
+    patience = 0.1
 
     def __init__(self, kind: type[Passing], capabilities: frozenset[Capability] = MemoryConductor.capabilities) -> None:
         self._conductor = Wrapped(kind, MemoryConductor(), capabilities)

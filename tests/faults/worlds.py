@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from random import Random
 import traceback
@@ -80,11 +80,13 @@ async def slow(bond: Bond, number: int) -> int:
 
 @atomizer.atom(id="worlds.parent")
 async def parent(bond: Bond, number: int) -> int:
-    """Have two children, at once."""
+    """Have two children at once, in one of two ways."""
     WORLD.get().started(bond)
-    first = await bond.send(slow, number)
-    second = await bond.run(plain, number)
-    value = await first + second
+    if number % 2:
+        value = sum([value async for value in bond.map(slow, [number, number])])
+    else:
+        first = await bond.send(slow, number)
+        value = await bond.run(slow, number) + await first
     WORLD.get().ended(bond)
     return value
 
@@ -211,6 +213,7 @@ class World:
         self.seed = seed
         self.violations: list[str] = []
         self.ledger = Ledger()
+        self.inner_ledger = Ledger()
         self.plan = draw_plan(seed)
         self.starts: Counter[str] = Counter()
         self.silently_done: Counter[int] = Counter()
@@ -236,7 +239,9 @@ class World:
 
     def wire(self) -> RecordingConductor:
         """Make a way to the hub for one runtime."""
-        return RecordingConductor(FaultyConductor(self.hub, self.plan, cut=self.hub.cut, sink=self.takes_by_sink), self.ledger)
+        inside = RecordingConductor(self.hub, self.inner_ledger)
+        faulty = FaultyConductor(inside, self.plan, cut=inside.cut, sink=self.takes_by_sink)
+        return RecordingConductor(faulty, self.ledger)
 
     async def live(self, clock: VirtualClock) -> None:
         """Live."""
@@ -268,6 +273,7 @@ class World:
             for ask in self.asks:
                 group.create_task(self._ask(ask), name=f"ask {ask}")
             group.create_task(odd.send(), name="stranger")
+            group.create_task(self._ask_and_leave(), name="leaver")
 
     # Runtimes
 
@@ -379,6 +385,25 @@ class World:
         except (AtomFailed, ConductorError) as error:
             return error
 
+    async def _ask_and_leave(self) -> None:
+        """Ask, and leave before the answer may have come: nothing may wait for ever, here or on the nodes."""
+        chance = Random(f"leaver {self.seed}")
+        await asyncio.sleep(chance.uniform(0, BUSY))
+        handles: list[atomizer.Handle[Any]] = []
+        try:
+            async with self.runtime("leaver", self.wire(), serve=False) as leaver:
+                for atom in chance.sample((plain, slow, parent, endless), 2):
+                    with suppress(AtomUnknown):
+                        handles.append(await leaver.send(atom.options(limit=0.5), 7))
+                await asyncio.sleep(chance.uniform(0, 1))
+                if chance.random() < 0.5:
+                    raise Hurry
+        except Hurry:
+            pass
+        self.violations.extend(f"I1: {handle!r} was left waiting" for handle in handles if not handle.done)
+        await asyncio.sleep(EXPIRY)
+        await self.expire(Route(Lane.REPLY, "leaver"))
+
     # What atoms tell
 
     def started(self, bond: Bond) -> None:
@@ -460,6 +485,8 @@ class World:
         """Look at what is left when every runtime has ended."""
         self._check_queues(odd)
         self.violations.extend(self.ledger.violations())
+        inside = (sentence for sentence in self.inner_ledger.violations() if LATE_TO_SETTLE not in sentence)
+        self.violations.extend(f"on the hub: {sentence}" for sentence in inside)
         answered = Counter([e.electron_id async for e in told if isinstance(e, events.PropertiesReceived)])
         self.violations.extend(f"I4: {id} was answered {times} times" for id, times in answered.items() if times > 1)
         for stream in self.streams:
@@ -472,13 +499,15 @@ class World:
                 self.accuse(f"I3: {id} was delivered {received[id]} times, and run {times} times")
 
 
+LATE_TO_SETTLE = "left unsettled"
+"""What a fault may do inside: a settlement that it delays comes after the end of the connection."""
 LATE = (FailureKind.TIMED_OUT, FailureKind.EXPIRED, FailureKind.NO_ANSWER)
 LATE_CHILD = tuple(f"atomizer.errors.{name}" for name in ("AtomTimedOut", "Expired", "ConductorBroken", "ConductorUnavailable"))
 
 
 def truth(atom: Any, number: int) -> object:
     """Say what an atom gives in a run without faults."""
-    values = {plain: 3 * number + 1, slow: number + 100, parent: 4 * number + 101}
+    values = {plain: 3 * number + 1, slow: number + 100, parent: 2 * (number + 100)}
     return values.get(atom)
 
 

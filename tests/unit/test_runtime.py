@@ -477,3 +477,14 @@ asyncio.run(main())
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=False)
 
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "finished\n", "")
+
+
+async def test_a_large_result_comes_back_where_both_sides_allow_it() -> None:
+    """`Settings.max_payload_bytes` is for both ways, and for reading as well as for sending."""
+    body = b"x" * (9 * 1024 * 1024)
+    settings = Settings(max_payload_bytes=10 * 1024 * 1024)
+    hub = MemoryConductor(max_body_bytes=11 * 1024 * 1024)
+    async with Atomizer(Echo, conductor=hub, settings=settings) as runtime:
+        assert await runtime.run(Echo, body) == body
+        with pytest.raises(atomizer.TooLarge, match="max_payload_bytes"):
+            await runtime.run(Echo, body * 2)
