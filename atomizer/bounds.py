@@ -51,7 +51,7 @@ INSIDE = Bounds(max_bytes=sys.maxsize)
 
 
 def bounds_of(settings: Settings) -> Bounds:
-    """Return what a body may weigh on a node: base64 makes a third more of a payload, and there is the rest around it."""
+    """Return what a body may weigh on a node: base64 makes a third more of a payload, and there is more around it."""
     return Bounds(max_bytes=settings.max_payload_bytes * 4 // 3 + 64 * 1024, max_depth=settings.max_depth)
 
 
