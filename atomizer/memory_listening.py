@@ -132,12 +132,14 @@ class Listening:
         """Hand what may be taken to the receivers that wait, or note that there may be something."""
         waiting = self.inbox.waiting
         while waiting:
-            if waiting[0].done():  # cancelled, and not yet awake to leave by itself
-                waiting.popleft()
-            elif (delivery := self.take()) is None:
+            receiver = waiting.popleft()
+            if receiver.done():  # cancelled, and not yet awake to leave by itself
+                continue
+            delivery = self.take()  # it may make room for a sender, and so offer again
+            if delivery is None:
+                waiting.appendleft(receiver)
                 return
-            else:
-                waiting.popleft().set_result(delivery)
+            receiver.set_result(delivery)
         if not self.is_ready:
             self.is_ready = True
             self.inbox.ready.append(self)

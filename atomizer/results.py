@@ -75,14 +75,16 @@ class Results(Generic[R_co]):
         """
         Give the properties of each electron instead of its result: failures are values here, and cancel nothing.
 
-        With `ordered=True` they come in the order of the items.
+        With `ordered=True` they come in the order of the items. Leaving early cancels what is outstanding.
         """
-        while True:
-            try:
+        try:
+            while True:
                 handle, _ = await self._next()
-            except StopAsyncIteration:
-                return
-            yield await handle.properties()
+                yield await handle.properties()
+        except StopAsyncIteration:
+            return
+        finally:
+            await self.aclose()
 
     async def __aenter__(self) -> Self:
         return self

@@ -79,13 +79,15 @@ class Pump:
             self.workers -= 1
 
     async def _fly(self, connection: Connection, delivery: Delivery, me: asyncio.Task[None]) -> None:
+        hold = None
         try:
             hold = await self._slots.hold()
-        except asyncio.CancelledError:
-            await self.link.settle(connection, delivery, Settlement.REQUEUE)
-            raise
+        finally:
+            if hold is None or not self._open:  # cancelled, or closed while it waited: this is something new
+                await self.link.settle(connection, delivery, Settlement.REQUEUE)
         try:
-            await self._flights.fly(Flight(self.link, connection, delivery, hold))
+            if self._open:
+                await self._flights.fly(Flight(self.link, connection, delivery, hold))
         finally:
             self._waiting.add(me)  # before the slot is free, or another worker would be started for it
             hold.end()

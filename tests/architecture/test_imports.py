@@ -8,28 +8,24 @@ import pytest
 
 from tests.architecture.sources import Import, Module, imports_of, modules
 
-LAYERS = (
+VALUES = (
     ("errors", "settings"),
     ("bounds", "json_values"),
     ("electron", "properties", "control", "events", "options"),
     ("go_dialect", "codec", "retry"),
-    (
-        *("cancellation", "conductor", "annotations", "payload", "definition", "function_atom", "atom", "bond"),
-        *("state", "registry"),
-    ),
+)
+CONTRACT = ("cancellation", "conductor")
+DECIDERS = ("admission", "credit", "disposition", "lifecycle", "correlation", "remember")
+"""The pure part of the core: no clock, no loop, no wire."""
+
+LAYERS = (
+    *VALUES,
+    CONTRACT,
+    ("annotations", "payload", "definition", "function_atom", "atom", "bond", "state", "registry"),
     ("memory_queue", "memory_listening", "memory_hub", "memory", "schemes"),
-    ("_core.admission", "_core.credit", "_core.disposition", "_core.lifecycle", "_core.correlation", "_core.remember"),
-    (
-        "_core.outcome",
-        "_core.report",
-        "_core.signals",
-        "_core.tasks",
-        "_core.threads",
-        "_core.alarm",
-        "_core.identity",
-        "_core.broadcast",
-        "_core.slots",
-    ),
+    tuple(f"_core.{name}" for name in DECIDERS),
+    ("_core.outcome", "_core.report", "_core.signals", "_core.tasks", "_core.threads", "_core.alarm"),
+    ("_core.identity", "_core.broadcast", "_core.slots"),
     ("_core.supervision", "_core.outbound", "_core.flight", "_core.pump", "_core.node"),
     ("handle", "results", "health", "asker", "bonded", "runtime", "dead_letters", "telemetry"),
     ("cli", "__main__", "testing"),
@@ -39,13 +35,8 @@ LAYERS = (
 KIN_OF_THE_RUNTIME = {"runtime", "handle", "results", "health", "asker", "bonded", "dead_letters", "telemetry", "cli"}
 """Who may see the core, besides itself."""
 
-SEEN_BY_CONDUCTORS = {
-    f"atomizer.{name}" for layer in (*LAYERS[:4], ("cancellation", "conductor")) for name in layer
-} | {"atomizer"}
-"""Errors, values and contracts. A name taken from the top counts as taken from where it is defined."""
-
-PURE = {f"atomizer.{name}" for name in LAYERS[6]}
-"""The deciders of the core: no clock, no loop, no wire."""
+SEEN_BY_CONDUCTORS = {"atomizer", *(f"atomizer.{name}" for layer in (*VALUES, CONTRACT) for name in layer)}
+"""Errors, values and the contract. A name taken from the top counts as taken from where it is defined."""
 
 MAY_NAME = {"atomizer._core.disposition": {"asyncio"}}
 """What a decider imports for a name alone: the disposition tells a cancellation from other exceptions."""
@@ -161,7 +152,9 @@ def test_conductors_see_contracts_values_and_errors_only(module: Module) -> None
     assert seen <= SEEN_BY_CONDUCTORS | own
 
 
-@pytest.mark.parametrize("module", [module for module in ATOMIZER if module.name in PURE], ids=name_of)
+@pytest.mark.parametrize(
+    "module", [m for m in ATOMIZER if m.name.removeprefix("atomizer._core.") in DECIDERS], ids=name_of
+)
 def test_deciders_of_the_core_are_pure(module: Module) -> None:
     """What decides has no clock, no loop and no wire near it, so a test can call it with plain values."""
     found = {found.target.split(".")[0] for found in at_run_time(module)}

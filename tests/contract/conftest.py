@@ -16,7 +16,7 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEv
     if sys.version_info >= (3, 12):
         loops["eager"] = _eager_loop
     try:
-        import uvloop
+        import uvloop  # noqa: PLC0415  # not there on every platform
     except ImportError:
         return loops
     loops["uvloop"] = uvloop.new_event_loop

@@ -7,12 +7,13 @@ A world lives on virtual time. When it has ended, `World.violations` says which 
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections import Counter
 from collections.abc import Coroutine
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
+from math import inf
 from random import Random
-import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import atomizer
@@ -149,11 +150,16 @@ class Ask(NamedTuple):
         return f"{self.atom.atom_id}({self.number}{timeout})"
 
     @property
+    def id(self) -> str | None:
+        """The id of an electron that has a deadline: its world knows it by that."""
+        return None if self.timeout is None else f"{self.atom.__name__} asked at {self.at:.6f}"
+
+    @property
     def target(self) -> Any:
         """The atom, with the options of this call."""
         if self.atom is silent:
             return silent.options(reply=False)
-        return self.atom.options(limit=LIMITED.get(self.atom), timeout=self.timeout)
+        return self.atom.options(limit=LIMITED.get(self.atom), timeout=self.timeout, id=self.id)
 
 
 class Accident(NamedTuple):
@@ -167,7 +173,7 @@ class Accident(NamedTuple):
 
 def draw_ask(chance: Random, atom: Any) -> Ask:
     """Draw when and how something is asked, and whether it is cancelled."""
-    has_deadline = atom in MAY_HAVE_DEADLINE and chance.random() < 0.3
+    has_deadline = atom in MAY_HAVE_DEADLINE and chance.random() < 0.5
     is_cancelled = atom is not silent and chance.random() < 0.3
     return Ask(
         atom,
@@ -216,6 +222,7 @@ class World:
         self.inner_ledger = Ledger()
         self.plan = draw_plan(seed)
         self.starts: Counter[str] = Counter()
+        self.deadlines: dict[str, float] = {}
         self.silently_done: Counter[int] = Counter()
         self.chance = chance = Random(seed)
         self.hub = MemoryConductor(
@@ -223,6 +230,7 @@ class World:
         )
         self.slots = chance.choice((1, 2, 5))
         self.takes_by_sink = chance.random() < 0.3
+        self.patience = chance.choice((100.0, 100.0, 0.3))
         self.nodes = [Place(self, index) for index in range(chance.choice((1, 2)))]
         kinds = [*ATOMS, *chance.choices((plain, slow, parent), k=4)]
         self.asks = [draw_ask(chance, atom) for atom in kinds]
@@ -306,7 +314,7 @@ class World:
             grace=GRACE,
             settle_grace=SETTLE_GRACE,
             confirm_timeout=1.0,
-            send_patience=100.0,
+            send_patience=self.patience if serve else 100.0,
             connect_patience=5.0,
             cancel_grace=CANCEL_GRACE,
             backoff_first=0.01,
@@ -351,6 +359,8 @@ class World:
     async def _ask(self, ask: Ask) -> None:
         await asyncio.sleep(ask.at)
         began = self.clock.monotonic()
+        if ask.id is not None and ask.timeout is not None:
+            self.deadlines[ask.id] = began + ask.timeout
         asking = self._run(ask) if ask.by_run else self._send(ask)
         outcome = await asking
         took = self.clock.monotonic() - began
@@ -411,13 +421,21 @@ class World:
         self.starts[bond.electron.id] += 1
         if bond.electron.atom_id == silent.atom_id:
             self.silently_done[bond.electron.decode(int)] += 1
-        if bond.time_left() <= 0:
+        if self._life_left(bond) <= 0:
             self.accuse(f"I9: {bond!r} began after its deadline")
+        if bond.time_left() > self._life_left(bond) + SLACK:
+            self.accuse(f"I9: {bond!r} was given more time than there is")
 
     def ended(self, bond: Bond) -> None:
         """Hear that an atom's code has come to its end."""
-        if bond.deadline is not None and bond.time_left() < -SLACK:
+        if self._life_left(bond) < -SLACK:
             self.accuse(f"I9: {bond!r} ran on after its deadline")
+
+    def _life_left(self, bond: Bond) -> float:
+        """Return the seconds until the deadline that this electron, or its parent, was sent with."""
+        electron = bond.electron
+        deadline = self.deadlines.get(electron.id, self.deadlines.get(electron.parent, inf))
+        return deadline - self.clock.monotonic()
 
     def _hear(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         self.accuse(f"the event loop heard: {context.get('exception')!r}, {context['message']}")
@@ -455,8 +473,10 @@ class World:
             return (failure.kind, failure.ending) == (FailureKind.TIMED_OUT, ending)
         if ask.atom is not parent or failure.kind != FailureKind.FAILED:
             return False
-        return (ask.timeout is not None and failure.type in LATE_CHILD) or (
-            self.may_have_nobody and failure.type.endswith("AtomUnknown")
+        return (
+            (ask.timeout is not None and failure.type in LATE_CHILD)
+            or (self.patience < 1 and failure.type in IMPATIENT_CHILD)
+            or (self.may_have_nobody and failure.type == "atomizer.errors.AtomUnknown")
         )
 
     def _check_rest(self, odd: Stranger) -> None:
@@ -502,7 +522,8 @@ class World:
 LATE_TO_SETTLE = "left unsettled"
 """What a fault may do inside: a settlement that it delays comes after the end of the connection."""
 LATE = (FailureKind.TIMED_OUT, FailureKind.EXPIRED, FailureKind.NO_ANSWER)
-LATE_CHILD = tuple(f"atomizer.errors.{name}" for name in ("AtomTimedOut", "Expired", "ConductorBroken", "ConductorUnavailable"))
+IMPATIENT_CHILD = ("atomizer.errors.ConductorBroken", "atomizer.errors.ConductorUnavailable")
+LATE_CHILD = ("atomizer.errors.AtomTimedOut", "atomizer.errors.Expired", *IMPATIENT_CHILD)
 
 
 def truth(atom: Any, number: int) -> object:

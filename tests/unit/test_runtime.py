@@ -488,3 +488,26 @@ async def test_a_large_result_comes_back_where_both_sides_allow_it() -> None:
         assert await runtime.run(Echo, body) == body
         with pytest.raises(atomizer.TooLarge, match="max_payload_bytes"):
             await runtime.run(Echo, body * 2)
+
+
+async def test_leaving_settled_early_cancels_what_is_outstanding() -> None:
+    """A cancelled reader leaves nothing behind."""
+
+    async def read(runtime: Atomizer) -> None:
+        async for _ in runtime.map("tests.hang", [None] * 3).settled():
+            pass
+
+    async with Atomizer(hang) as runtime, runtime.events() as stream:
+        reading = asyncio.create_task(read(runtime))
+        async for event in stream:
+            if isinstance(event, events.ElectronBonded):
+                break
+        reading.cancel()
+        cancelled = set()
+        async for event in stream:
+            if isinstance(event, events.ElectronCancelled):
+                cancelled.add(event.electron_id)
+            if len(cancelled) == 3:
+                break
+
+    assert runtime.statistics().outstanding == 0

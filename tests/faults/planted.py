@@ -1,0 +1,151 @@
+"""
+Bugs to plant: each replaces a piece of the runtime by what somebody might have written.
+
+They are kept as old and new text. When the runtime changes so that an old text is not there any more, exactly once, planting
+fails: give the bug its new shape.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ("BUGS", "Bug", "plant")
+
+
+class Bug(NamedTuple):
+    """One mistake."""
+
+    where: str
+    """The module, below the package."""
+    old: str
+    new: str
+
+
+BUGS = {
+    "acknowledges unless something says otherwise": Bug(
+        "_core/flight.py",
+        "        settlement = Settlement.REQUEUE  # the honest answer until we know better\n",
+        "        settlement = Settlement.ACK\n",
+    ),
+    "acknowledges before the reply is confirmed": Bug(
+        "_core/flight.py",
+        "            if verdict.reply is not None:\n                await self._reply(flight, verdict.reply)\n",
+        "            settlement = verdict.settlement\n"
+        "            if verdict.reply is not None:\n                await self._reply(flight, verdict.reply)\n",
+    ),
+    "sends the reply when all is settled": Bug(
+        "_core/flight.py",
+        "            if verdict.reply is not None:\n                await self._reply(flight, verdict.reply)\n",
+        "            if verdict.reply is not None:\n"
+        '                self._tasks.start(self._reply(flight, verdict.reply), "reply")\n',
+    ),
+    "takes a broken connection for a reply without receiver": Bug(
+        "_core/flight.py",
+        "        except NobodyThere as error:\n            self._report.tell(PropertiesUnclaimed",
+        "        except ConductorError as error:\n            self._report.tell(PropertiesUnclaimed",
+    ),
+    "acknowledges what it should give back": Bug(
+        "_core/disposition.py",
+        "GIVE_BACK = Verdict(None, Settlement.REQUEUE)",
+        "GIVE_BACK = Verdict(None, Settlement.ACK)",
+    ),
+    "rejects what it should give back": Bug(
+        "_core/disposition.py",
+        "GIVE_BACK = Verdict(None, Settlement.REQUEUE)",
+        "GIVE_BACK = Verdict(None, Settlement.REJECT)",
+    ),
+    "settles again what was settled at once": Bug(
+        "_core/flight.py",
+        "            if not flight.link.settle_nowait(flight.connection, flight.delivery, settlement):\n"
+        "                await flight.link.settle",
+        "            flight.link.settle_nowait(flight.connection, flight.delivery, settlement)\n"
+        "            if flight.delivery.count:\n"
+        "                await flight.link.settle",
+    ),
+    "drops what comes a second time": Bug(
+        "_core/flight.py",
+        "        flight.electron = electron\n",
+        "        flight.electron = electron\n"
+        "        if flight.delivery.redelivered:\n"
+        "            return Verdict(None, Settlement.ACK)\n",
+    ),
+    "answers results alone": Bug(
+        "_core/disposition.py",
+        "    if not reply_to:\n",
+        "    if not reply_to or properties.failure is not None:\n",
+    ),
+    "sends no deadline": Bug(
+        "_core/outbound.py",
+        "        budget = None if deadline == inf else max(0.0, deadline - self._clock.monotonic())\n",
+        "        budget = None\n",
+    ),
+    "lets children live as long as they like": Bug(
+        "_core/outbound.py",
+        "        return own if parent is None else min(own, parent.deadline)\n",
+        "        return own\n",
+    ),
+    "sends the first budget again": Bug(
+        "_core/outbound.py",
+        "        return structs.replace(electron, budget=max(0.0, deadline - self._clock.monotonic()))\n",
+        "        return structs.replace(electron, deadline_ns=None)\n",
+    ),
+    "forgets who waits when sending is not done at once": Bug(
+        "asker.py",
+        "            if not self._outbound.post_nowait(link, electron, target.route, options):\n",
+        "            if not self._outbound.post_nowait(link, electron, target.route, options):\n"
+        "                self._correlation.take(electron.id)\n",
+    ),
+    "still waits for what was not sent": Bug(
+        "asker.py",
+        "        except asyncio.CancelledError:\n            self._forget(handle)\n",
+        "        except asyncio.CancelledError:\n",
+    ),
+    "sends once": Bug(
+        "_core/supervision.py",
+        "                if self._clock.monotonic() + pause > until:\n                    raise\n",
+        "                raise\n",
+    ),
+    "does not answer what was cancelled": Bug(
+        "_core/disposition.py",
+        "    if not reply_to:\n",
+        '    if not reply_to or (properties.failure is not None and properties.failure.kind == "cancelled"):\n',
+    ),
+    "keeps a slot when its atom has failed": Bug(
+        "_core/pump.py",
+        "            hold.end()\n",
+        "            if not self._flights.abandoned:\n                hold.end()\n",
+    ),
+    "does not lend the slot of who waits": Bug(
+        "handle.py",
+        "    flight.hold.lend()\n",
+        "    return await wait()\n",
+    ),
+    "takes new electrons while it stops": Bug(
+        "_core/node.py",
+        "            for pump in self._pumps.values():\n                await pump.close(settings.settle_grace)\n",
+        "",
+    ),
+    "forgets the routes of a connection that broke": Bug(
+        "_core/supervision.py",
+        "        for route, credit in tuple(self._work.items()):\n            await connection.listen(route, credit)\n",
+        "        for route, credit in tuple(self._work.items()):\n            await connection.listen(route, credit)\n"
+        "        self._work.clear()\n",
+    ),
+}
+
+
+def plant(bug: Bug, package: Path) -> None:
+    """
+    Put a bug into a copy of the package.
+
+    Raises:
+        LookupError: Its old text is not there exactly once.
+    """
+    path = package / bug.where
+    source = path.read_text()
+    if (times := source.count(bug.old)) != 1:
+        raise LookupError(f"{bug.where} has {times} times, and not once:\n{bug.old}")
+    path.write_text(source.replace(bug.old, bug.new))
