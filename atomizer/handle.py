@@ -160,15 +160,15 @@ class Handle(Generic[R_co]):
         """Become a child of the atom that sent this electron: it is cancelled when that atom ends before it."""
         if self._parent is not None:
             if self._parent.children is None:
-                self._parent.children = set()
-            self._parent.children.add(self)
+                self._parent.children = {}
+            self._parent.children[self] = None
 
     def disown(self) -> None:
         """Be nobody's child and nobody's duty any more."""
         if self.ring is not None:
             self.ring.cancel()
         if self._parent is not None and self._parent.children is not None:
-            self._parent.children.discard(self)
+            self._parent.children.pop(self, None)
 
     def resolve(self, properties: Properties) -> None:
         """Take the outcome."""

@@ -157,7 +157,7 @@ class MemoryConnection(Connection):
         self._most_bytes = conductor.max_body_bytes
         self._inboxes = {lane: Inbox() for lane in Lane}
         self._work = self._inboxes[_WORK]
-        self._sending: set[asyncio.Future[bool]] = set()
+        self._sending: dict[asyncio.Future[bool], None] = {}  # in order
         self._over: type[ConductorBroken | ConductorClosed] | None = None
         hub.enter(self, asyncio.get_running_loop())
 
@@ -281,11 +281,11 @@ class MemoryConnection(Connection):
         waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         entry = (waiter, frame)
         queue.senders.append(entry)
-        self._sending.add(waiter)
+        self._sending[waiter] = None
         try:
             is_taken = await waiter
         finally:
-            self._sending.discard(waiter)
+            self._sending.pop(waiter, None)
             with suppress(ValueError):  # it is there only if it was cancelled
                 queue.senders.remove(entry)
         if not is_taken:

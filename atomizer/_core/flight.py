@@ -104,7 +104,7 @@ class Flight:
         self.ring: Ring | None = None
         self.told: FailureKind | Settlement | None = None
         self.abandoned = False
-        self.children: set[Child] | None = None
+        self.children: dict[Child, None] | None = None
 
     def __repr__(self) -> str:
         atom_id = self.electron.atom_id if self.electron is not None else _NEVER_READ
@@ -135,7 +135,7 @@ class Flights:
         make_bond: Callable[[Flight], Bond],
         on_landed: Callable[[], None],
     ) -> None:
-        self.flying: set[Flight] = set()
+        self.flying: dict[Flight, None] = {}  # in order: a set would make no two runs alike
         self.abandoned = 0
         self._settings = settings
         self._clock = settings.clock
@@ -162,7 +162,7 @@ class Flights:
         Cancellation: the delivery is given back.
         """
         verdict = GIVE_BACK
-        self.flying.add(flight)
+        self.flying[flight] = None
         try:
             verdict = await self._answer(flight)  # an atom's fault never raises here
         finally:
@@ -203,7 +203,7 @@ class Flights:
         await self._tasks.end(workers, seconds)
 
     def _land(self, flight: Flight) -> None:
-        self.flying.discard(flight)
+        self.flying.pop(flight, None)
         if flight.abandoned:
             self.abandoned -= 1
         self._on_landed()
@@ -360,7 +360,7 @@ class Flights:
         return dispose(properties, flight.delivery.reply_to)
 
 
-def _abort_all(children: set[Child]) -> None:
+def _abort_all(children: dict[Child, None]) -> None:
     for child in tuple(children):
         child.abort()
     children.clear()

@@ -37,7 +37,7 @@ class Pump:
         self._flights = flights
         self._tasks = tasks
         self._open = False
-        self._waiting: set[asyncio.Task[None]] = set()
+        self._waiting: dict[asyncio.Task[None], None] = {}
         self.workers = 0
         self._since_turn = 0
 
@@ -54,7 +54,7 @@ class Pump:
         if self._open and not self._waiting and self._slots.free > 0:
             self.workers += 1
             worker = self._tasks.start(self._work(), f"atomizer worker {self.link.name}-{self.workers}")
-            self._waiting.add(worker)
+            self._waiting[worker] = None
 
     async def close(self, seconds: float) -> None:
         """Take nothing new. What is under way goes on."""
@@ -66,16 +66,16 @@ class Pump:
         assert me is not None  # noqa: S101  # a worker is a task
         try:
             while self._open and self._slots.free > 0:
-                self._waiting.add(me)
+                self._waiting[me] = None
                 try:
                     connection, delivery = await self.link.receive_work()
                 finally:
-                    self._waiting.discard(me)
+                    self._waiting.pop(me, None)
                 self.prime()
                 await self._fly(connection, delivery, me)
                 await self._let_the_loop_turn()
         finally:
-            self._waiting.discard(me)
+            self._waiting.pop(me, None)
             self.workers -= 1
 
     async def _fly(self, connection: Connection, delivery: Delivery, me: asyncio.Task[None]) -> None:
@@ -89,7 +89,7 @@ class Pump:
             if self._open:
                 await self._flights.fly(Flight(self.link, connection, delivery, hold))
         finally:
-            self._waiting.add(me)  # before the slot is free, or another worker would be started for it
+            self._waiting[me] = None  # before the slot is free, or another worker would be started for it
             hold.end()
 
     async def _let_the_loop_turn(self) -> None:

@@ -26,12 +26,12 @@ class Tasks:
         self._loop = loop
         self._context = context
         self._on_fault = on_fault
-        self._running: set[asyncio.Task[Any]] = set()
+        self._running: dict[asyncio.Task[Any], None] = {}
 
     def start(self, coroutine: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
         """Start a task in a copy of the runtime's own context, so that nothing leaks from its starter."""
         task = self._loop.create_task(coroutine, name=name, context=self._context.copy())
-        self._running.add(task)
+        self._running[task] = None
         task.add_done_callback(self._ended)
         return task
 
@@ -48,6 +48,6 @@ class Tasks:
         await self.end(tuple(self._running), seconds)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._running.discard(task)
+        self._running.pop(task, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._on_fault(error)
