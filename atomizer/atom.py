@@ -65,7 +65,7 @@ class ClassCall(Definition, Generic[R_co]):
     def __init__(self, written: type[Processes[R_co]], said: Said) -> None:
         super().__init__(written, said)
         self._written = cast("type[Atom]", written)
-        self.is_async = inspect.iscoroutinefunction(written.process)
+        self.is_async: bool = inspect.iscoroutinefunction(written.process)
 
     @property
     def plain(self) -> type[Atom]:

@@ -51,7 +51,8 @@ class Lane(Enum):
     EVENT = "event"
     DEAD = "dead"
 
-    __hash__ = object.__hash__  # routes are looked up for every electron, and an enum's own hash is Python code
+    if not TYPE_CHECKING:  # routes are looked up for every electron, and an enum's own hash is Python code
+        __hash__ = object.__hash__
 
     @property
     def settled(self) -> bool:
@@ -72,7 +73,8 @@ class Spread(Enum):
     LATEST = "latest"
     """Every one, but only the newest frame that it has not received yet (capability)."""
 
-    __hash__ = object.__hash__  # as above
+    if not TYPE_CHECKING:  # as above
+        __hash__ = object.__hash__
 
 
 class Settlement(Enum):

@@ -49,7 +49,7 @@ class FunctionAtom(Definition, Generic[P, R_co, D, V_co]):
         written = _plain_function(function)
         update_wrapper(self, written)
         super().__init__(written, said)
-        self.is_async = inspect.iscoroutinefunction(written)
+        self.is_async: bool = inspect.iscoroutinefunction(written)
         self._mapping = FunctionMapping(written)
         self._mapping.refuse_late_bond()
         self._plain: Self | None = None

@@ -72,8 +72,8 @@ class Handle(Generic[R_co]):
         raises: tuple[type[BaseException], ...] = (),
         parent: Flight | None = None,
     ) -> None:
-        self.electron_id = electron_id
-        self.atom_id = atom_id
+        self.electron_id: str = electron_id
+        self.atom_id: str = atom_id
         self.progress: Progress | None = None
         self.link: Any = None
         self.ring: Any = None

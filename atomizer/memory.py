@@ -56,7 +56,7 @@ class MemoryConductor(Conductor):
         ValueError: `capacity` is less than 1.
     """
 
-    capabilities = frozenset(Capability)
+    capabilities: frozenset[Capability] = frozenset(Capability)
     durability = Durability.PROCESS
 
     _shared: ClassVar[dict[str, MemoryConductor]] = {}  # by the name in their URLs
@@ -73,7 +73,7 @@ class MemoryConductor(Conductor):
             raise ValueError(f"conductor {name!r}: a route holds at least 1 frame, so capacity cannot be {capacity}")
         self.name = name
         self.capacity = capacity
-        self.codec = codec or MESSAGEPACK
+        self.codec: Codec = codec or MESSAGEPACK
         self.max_body_bytes = max_body_bytes
         self._hub = Hub(capacity)
 

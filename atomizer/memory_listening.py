@@ -108,14 +108,14 @@ class Listening:
     queue: Queue
 
     def __init__(self, connection: object, number: int, inbox: Inbox) -> None:
-        self.connection = connection
-        self.number = number
-        self.inbox = inbox
-        self.credit = 0.0
-        self.is_joined = False
+        self.connection: object = connection
+        self.number: int = number
+        self.inbox: Inbox = inbox
+        self.credit: float = 0.0
+        self.is_joined: bool = False
         self.unsettled: dict[int, MemoryDelivery] = {}
         self.heads: list[tuple[int, int, MemoryDelivery]] = []
-        self.is_ready = False
+        self.is_ready: bool = False
 
     def take(self) -> MemoryDelivery | None:
         """Take the next delivery that credit allows."""

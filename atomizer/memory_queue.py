@@ -30,7 +30,7 @@ class Line:
 
     def __init__(self) -> None:
         self.frames: deque[MemoryDelivery] = deque()
-        self.is_out = False  # one of them is unsettled: the next must wait
+        self.is_out: bool = False  # one of them is unsettled: the next must wait
 
 
 class Queue:
@@ -65,9 +65,9 @@ class Queue:
     )
 
     def __init__(self, route: Route, capacity: int, schedule: Schedule, next_arrival: Callable[[], int]) -> None:
-        self.route = route
-        self.capacity = capacity
-        self.is_settled = route.lane.settled
+        self.route: Route = route
+        self.capacity: int = capacity
+        self.is_settled: bool = route.lane.settled
         self.size: int = 0
         self.lines: dict[str, Line] = {}
         self.listenings: deque[Listening] = deque()
@@ -297,6 +297,8 @@ class LossyQueue(Queue):
     """A queue that loses its oldest frame rather than let anybody wait, and those that have expired."""
 
     __slots__ = ()
+
+    size: int
 
     @property
     def has_room(self) -> bool:

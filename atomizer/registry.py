@@ -46,11 +46,11 @@ class Registration:
     __slots__ = ("call", "definition", "instance", "item", "state")
 
     def __init__(self, item: Plain, definition: Definition, state: State) -> None:
-        self.item = item
-        self.definition = definition
-        self.state = state
+        self.item: Plain = item
+        self.definition: Definition = definition
+        self.state: State = state
         self.call: Call = definition.prepare()
-        self.instance = state.instance
+        self.instance: Callable[[bool | None], Atom | None] = state.instance
 
     def __repr__(self) -> str:
         mode = type(self.state).__name__.lower()
@@ -317,10 +317,33 @@ def _described(item: Plain) -> str:
     return f"an instance of {type(item).__module__}.{type(item).__qualname__}"
 
 
-default_registry = Registry(name="the default registry")
+default_registry: Registry = Registry(name="the default registry")
 """What every runtime begins with. Nothing is in it but what `register` put there."""
 
-register = default_registry.register
-"""Adds an atom or a conductor to the default registry, with which every runtime made from then on begins."""
-unregister = default_registry.unregister
-"""Takes an atom or a conductor out of the default registry. A runtime that began with it keeps it."""
+
+def register(
+    item: Registrable | Conductor,
+    *,
+    id: str | None = None,
+    route: str | None = None,
+    share: bool | None = None,
+    replace: bool = False,
+) -> None:
+    """
+    Add an atom or a conductor to the default registry, with which every runtime made from then on begins.
+
+    Args and raises: as `Registry.register`.
+    """
+    if isinstance(item, Conductor):
+        default_registry.register(item, replace=replace)
+    else:
+        default_registry.register(item, id=id, route=route, share=share, replace=replace)
+
+
+def unregister(item: Registrable | Conductor | str) -> None:
+    """
+    Take an atom or a conductor out of the default registry. A runtime that began with it keeps it.
+
+    Args and raises: as `Registry.unregister`.
+    """
+    default_registry.unregister(item)

@@ -34,8 +34,13 @@ class Clock(Protocol):
 class SystemClock:
     """The clocks of this machine."""
 
-    monotonic = staticmethod(time.monotonic)
-    utc_ns = staticmethod(time.time_ns)
+    def monotonic(self) -> float:
+        """Return `time.monotonic()`, which is what event loops go by."""
+        return time.monotonic()
+
+    def utc_ns(self) -> int:
+        """Return `time.time_ns()`."""
+        return time.time_ns()
 
     def __repr__(self) -> str:
         return "SystemClock()"

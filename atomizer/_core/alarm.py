@@ -23,7 +23,7 @@ class Ring:
 
     def __init__(self, alarm: Alarm, when: float, call: Callable[[], None]) -> None:
         self._alarm = alarm
-        self.when = when
+        self.when: float = when
         self.call: Callable[[], None] | None = call
 
     def cancel(self) -> None:

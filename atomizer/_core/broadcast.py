@@ -35,7 +35,7 @@ class EventStream:
         self._waiter: asyncio.Future[None] | None = None
         self._ended = False
         self._unreported = 0
-        self.dropped = 0
+        self.dropped: int = 0
 
     def __aiter__(self) -> Self:
         return self
@@ -117,7 +117,7 @@ class Broadcast:
         self._clock = clock
         self._streams: list[weakref.ref[EventStream]] = []
         self._seq = 0
-        self.listening = False
+        self.listening: bool = False
 
     def stream(self, buffer: int, wants: Callable[[Event], bool] | None = None) -> EventStream:
         """Open a stream. A stream that nobody holds any more is forgotten."""

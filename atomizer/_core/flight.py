@@ -91,19 +91,19 @@ class Flight:
     )
 
     def __init__(self, link: Link, connection: Connection, delivery: Delivery, hold: Hold) -> None:
-        self.link = link
-        self.connection = connection
-        self.delivery = delivery
-        self.hold = hold
+        self.link: Link = link
+        self.connection: Connection = connection
+        self.delivery: Delivery = delivery
+        self.hold: Hold = hold
         self.electron: Electron | None = None
         self.identity: Identity | None = None
         self.worker: asyncio.Task[Any] | None = None
-        self.started_ns = 0
-        self.deadline = inf
-        self.until = inf
+        self.started_ns: int = 0
+        self.deadline: float = inf
+        self.until: float = inf
         self.ring: Ring | None = None
         self.told: FailureKind | Settlement | None = None
-        self.abandoned = False
+        self.abandoned: bool = False
         self.children: dict[Child, None] | None = None
 
     def __repr__(self) -> str:

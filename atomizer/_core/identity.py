@@ -61,7 +61,7 @@ class Identity:
         self._fut_waiter: asyncio.Future[Any] | None = None
         self._callbacks: list[tuple[Callable[[Identity], object], Context | None]] | None = None
         self.error: BaseException | None = None
-        self.forsaken = False
+        self.forsaken: bool = False
 
     def cancel(self, msg: object = None) -> bool:
         """Throw a `CancelledError` into the atom at its next step; nothing if it is over."""

@@ -79,15 +79,16 @@ class Pump:
             self.workers -= 1
 
     async def _fly(self, connection: Connection, delivery: Delivery, me: asyncio.Task[None]) -> None:
-        hold = None
         try:
             hold = await self._slots.hold()
-        finally:
-            if hold is None or not self._open:  # cancelled, or closed while it waited: this is something new
-                await self.link.settle(connection, delivery, Settlement.REQUEUE)
+        except BaseException:
+            await self.link.settle(connection, delivery, Settlement.REQUEUE)
+            raise
         try:
             if self._open:
                 await self._flights.fly(Flight(self.link, connection, delivery, hold))
+            else:  # closed while it waited for a slot: this is something new
+                await self.link.settle(connection, delivery, Settlement.REQUEUE)
         finally:
             self._waiting[me] = None  # before the slot is free, or another worker would be started for it
             hold.end()

@@ -27,8 +27,8 @@ class Slots:
     """
 
     def __init__(self, total: int, suspended: int, on_free: Callable[[], None]) -> None:
-        self.free = total
-        self.lent = 0
+        self.free: int = total
+        self.lent: int = 0
         self._suspended = suspended
         self._on_free = on_free
         self._resuming: deque[asyncio.Future[None]] = deque()

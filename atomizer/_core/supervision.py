@@ -65,9 +65,9 @@ class Link:
         on_control: Callable[[Delivery], None],
     ) -> None:
         self.conductor = conductor
-        self.name = conductor.name
+        self.name: str = conductor.name
         self.connection: Connection | None = None
-        self.state = LinkState.CONNECTING
+        self.state: LinkState = LinkState.CONNECTING
         self.error: ConductorError | None = None
         self._node = node
         self._settings = settings

@@ -208,7 +208,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         super().__init__(_IdlingSelector(self._decide_when_idle, self._give_up))
         self._move_to(0.0)
         try:
-            self.clock = VirtualClock(self, start_utc)
+            self.clock: VirtualClock = VirtualClock(self, start_utc)
         except ValueError:
             self.close()
             raise
@@ -297,8 +297,8 @@ class Deadlock(RuntimeError):
     """
 
     def __init__(self, tasks: Sequence[str], *, threads: Sequence[str] = ()) -> None:
-        self.tasks = tuple(tasks)
-        self.threads = tuple(threads)
+        self.tasks: tuple[str, ...] = tuple(tasks)
+        self.threads: tuple[str, ...] = tuple(threads)
         super().__init__(self.tasks, self.threads)
 
     def __str__(self) -> str:
@@ -316,7 +316,7 @@ class LeftOver(RuntimeError):
     """
 
     def __init__(self, tasks: Sequence[str]) -> None:
-        self.tasks = tuple(tasks)
+        self.tasks: tuple[str, ...] = tuple(tasks)
         super().__init__(self.tasks)
 
     def __str__(self) -> str:

@@ -29,7 +29,8 @@ from .record import cut_of
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 
-    from ..conductor import Delivery, Route
+    from ..codec import Codec
+    from ..conductor import Capability, Delivery, Durability, Route
 
 __all__ = ("APPLICABLE", "FaultKind", "FaultyConductor", "Injected", "Plan", "Step")
 
@@ -65,11 +66,11 @@ class FaultyConductor(Conductor):
     ) -> None:
         self.inner = inner
         self.plan = plan
-        self.name = inner.name
-        self.codec = inner.codec
-        self.capabilities = inner.capabilities
-        self.durability = inner.durability
-        self.max_body_bytes = inner.max_body_bytes
+        self.name: str = inner.name
+        self.codec: Codec = inner.codec
+        self.capabilities: frozenset[Capability] = inner.capabilities
+        self.durability: Durability = inner.durability
+        self.max_body_bytes: int = inner.max_body_bytes
         self._cut_one: Callable[[Connection], None] = cut_of(inner) if cut is None else cut
         self._cut_all = cut_of(inner) if cut is None else None
         self._sink = sink

@@ -51,7 +51,7 @@ class Ledger:
         self.received: list[Received] = []
         self.settled: list[Settled] = []
         self.answered: set[str] = set()
-        self.now = _loop_time if now is None else now
+        self.now: Callable[[], float] = _loop_time if now is None else now
         self._pages = 0
         self._violations: list[str] = []
 
@@ -150,7 +150,7 @@ class Page:
 
     def __init__(self, ledger: Ledger, number: int) -> None:
         self.number = number
-        self.is_broken = False
+        self.is_broken: bool = False
         self._ledger = ledger
         self._unsettled: dict[int, Delivery] = {}  # by identity, which is theirs as long as they are in here
         self._over: dict[int, Delivery] = {}

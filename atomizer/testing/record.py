@@ -28,7 +28,8 @@ from .ledger import Ledger, Outcome, Received, Sent, Settled
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
 
-    from ..conductor import Delivery, Frame, Lane, Route, Settlement
+    from ..codec import Codec
+    from ..conductor import Capability, Delivery, Durability, Frame, Lane, Route, Settlement
     from .ledger import Page
 
 __all__ = ("Ledger", "Outcome", "Received", "RecordingConductor", "Sent", "Settled")
@@ -49,12 +50,12 @@ class RecordingConductor(Conductor):
 
     def __init__(self, inner: Conductor, ledger: Ledger | None = None) -> None:
         self.inner = inner
-        self.ledger = Ledger() if ledger is None else ledger
-        self.name = inner.name
-        self.codec = inner.codec
-        self.capabilities = inner.capabilities
-        self.durability = inner.durability
-        self.max_body_bytes = inner.max_body_bytes
+        self.ledger: Ledger = Ledger() if ledger is None else ledger
+        self.name: str = inner.name
+        self.codec: Codec = inner.codec
+        self.capabilities: frozenset[Capability] = inner.capabilities
+        self.durability: Durability = inner.durability
+        self.max_body_bytes: int = inner.max_body_bytes
         self._live: set[RecordingConnection] = set()
 
     def __repr__(self) -> str:

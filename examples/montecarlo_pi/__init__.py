@@ -1,1 +1,1 @@
-"""Monte Carlo π: throw darts at a square, and count those inside the circle. One electron a dart, as in the original."""
+"""Monte Carlo π: throw darts at a square, count those inside the circle. One electron a dart, as in the original."""

@@ -9,7 +9,6 @@ import click
 import msgspec
 
 import atomizer
-
 from atomizer.events import ElectronProgressed
 
 from .atoms import Estimate, MonteCarlo, Order, Toss

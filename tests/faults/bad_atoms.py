@@ -8,7 +8,6 @@ import threading
 import types
 from collections.abc import AsyncIterator, Callable, Generator
 from contextvars import ContextVar
-from copy import copy
 from typing import Any, NamedTuple, TypeVar
 
 import anyio
@@ -321,7 +320,9 @@ async def swallows_one_cancellation() -> str:
     return "late"
 
 
-@bad(Answer(FailureKind.TIMED_OUT, "builtins.ValueError", "on its way out it raised sorry", Ending.STOPPED), limit=LIMIT)
+@bad(
+    Answer(FailureKind.TIMED_OUT, "builtins.ValueError", "on its way out it raised sorry", Ending.STOPPED), limit=LIMIT
+)
 async def raises_when_cancelled() -> None:
     """Make an error of being told to stop."""
     try:

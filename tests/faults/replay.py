@@ -28,7 +28,10 @@ def main(arguments: list[str]) -> int:
 def tell(world: World) -> None:
     """Tell what happened to a world, in order."""
     print(world, *world.asks, *world.accidents, sep="\n  ")
-    faults = [(fault.at, f"FAULT {fault.kind} at {fault.step} {fault.nth}, {fault.electron_id}") for fault in world.plan.injected]
+    faults = [
+        (fault.at, f"FAULT {fault.kind} at {fault.step} {fault.nth}, {fault.electron_id}")
+        for fault in world.plan.injected
+    ]
     rows = [
         *((row.at, f"sent {row.route} {row.id} over {row.connection}: {row.outcome} {row.error}") for row in world.ledger.sent),
         *((row.at, f"received {row.route} {row.id} over {row.connection}") for row in world.ledger.received),

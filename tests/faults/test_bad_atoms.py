@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from atomizer import Atomizer, Settings
 
 from . import bad_atoms
-from .bad_atoms import CASES, GATE, GOOD, MEETING, VARIABLE, Answer, Case, Gate, Leaked, meets
+from .bad_atoms import CASES, GATE, GOOD, MEETING, VARIABLE, Answer, Case, Gate, Leaked, good_in_a_thread, meets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,6 +51,20 @@ async def test_a_bad_atom_harms_nobody(name: str) -> None:
     calls = [CASES[name], *(good_case(number) for number in range(2 * SLOTS)), CASES[name]]
 
     await run_among_each_other(calls)
+
+
+async def test_an_atom_in_a_thread_is_whole_whenever_threads_switch() -> None:
+    """Its thread may run before whoever called it takes another step."""
+    usual = sys.getswitchinterval()
+
+    sys.setswitchinterval(1e-6)
+    try:
+        async with Atomizer(good_in_a_thread, settings=SETTINGS) as runtime:
+            results = [result async for result in runtime.map(good_in_a_thread, range(5_000), ordered=True)]
+    finally:
+        sys.setswitchinterval(usual)
+
+    assert results == [3 * number for number in range(5_000)]
 
 
 def good_case(number: int) -> Case:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 
 import atomizer
@@ -17,10 +18,13 @@ from atomizer.testing.faults import FaultKind, FaultyConductor, Plan, Step
 from atomizer.testing.record import RecordingConductor
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
+    from contextlib import AbstractAsyncContextManager
 
-    from atomizer import Conductor, Connection, Event, EventStream
+    from atomizer import Connection, Event, EventStream
     from atomizer.testing.ledger import Sent
+
+    Limited = Callable[[float], AbstractAsyncContextManager[object]]
 
 SLACK = 0.001
 
@@ -274,7 +278,9 @@ async def test_health_is_red_while_a_conductor_is_away() -> None:
 @on_virtual_time
 async def test_one_of_two_conductors_fails_alone() -> None:
     """What comes by the other is not touched."""
-    broken = RecordingConductor(FaultyConductor(MemoryConductor("broken"), always(Step.CONNECT, FaultKind.BREAK_BEFORE, since=2)))
+    broken = RecordingConductor(
+        FaultyConductor(MemoryConductor("broken"), always(Step.CONNECT, FaultKind.BREAK_BEFORE, since=2))
+    )
     sound = MemoryConductor("sound")
 
     async with Atomizer(double, broken, sound, settings=quick(send_patience=1.0)) as runtime:
@@ -419,6 +425,13 @@ async def test_a_settlement_that_hangs_is_given_up_after_its_grace() -> None:
 
 
 @asynccontextmanager
+async def nothing_after(seconds: float) -> AsyncGenerator[None]:
+    """Limit a program as anyio does, for an `async with`."""
+    with anyio.fail_after(seconds):
+        yield
+
+
+@asynccontextmanager
 async def left_after(seconds: float, runtime: Atomizer) -> AsyncGenerator[Atomizer]:
     """Enter a runtime, and make sure that leaving it takes no longer."""
     async with runtime:
@@ -460,23 +473,66 @@ async def test_stopping_while_a_reply_hangs_gives_the_electron_back() -> None:
     assert wire.ledger.violations() == []
 
 
+@atomizer.atom(id="tests.goes_on")
+async def goes_on(number: int) -> None:
+    """Go on for a while when told to stop."""
+    end = now() + 100.0
+    while (left := end - now()) > 0:
+        try:
+            await asyncio.sleep(left)
+        except asyncio.CancelledError:
+            continue
+
+
+@pytest.mark.parametrize("payload", [7, "no number"], ids=["of an abandoned atom", "of a refusal"])
+@on_virtual_time
+async def test_stopping_at_once_while_a_reply_hangs_gives_the_electron_back(payload: object) -> None:
+    """I6: also where no atom runs that could be stopped."""
+    plan = Plan.at((Step.SEND_REPLY, 1, FaultKind.HANG), silence=1_000.0)
+    hub = MemoryConductor()
+    wire = faulty(plan, hub)
+    node = Atomizer(goes_on, conductor=wire, settings=quick(name="node", confirm_timeout=100.0, cancel_grace=1.0))
+    asker = Atomizer(conductor=hub, settings=quick(name="asker"), serve=False)
+
+    async with asker:
+        with pytest.raises(LookupError, match="the application's own"):
+            async with node:
+                await asker.send("tests.goes_on", payload, options=atomizer.Options(limit=1.0))
+                await asyncio.sleep(5.0)
+                raise LookupError("the application's own")
+        left = await depth(hub, Route(Lane.WORK, goes_on.atom_id))
+
+    assert now() <= 5.0 + 1.0 + 1.0
+    assert left == 1
+    assert wire.ledger.violations() == []
+
+
 @on_virtual_time
 async def test_stopping_gives_back_what_waits_for_a_slot() -> None:
     """I13: nothing new is begun when a node stops."""
+
+    @atomizer.atom(id="tests.ask_and_go_on")
+    async def ask_and_go_on(bond: atomizer.Bond) -> None:
+        await bond.run(double, 1)  # its slot is lent meanwhile, and somebody waits for the next electron
+        await asyncio.sleep(5.0)
+
     hub = MemoryConductor()
     wire = RecordingConductor(hub)
     asker = Atomizer(conductor=hub, settings=quick(name="asker", grace=0.0), serve=False)
-    node = Atomizer(double, conductor=wire, settings=quick(name="node", slots=1))
+    other = Atomizer(double, conductor=hub, settings=quick(name="other"))
+    node = Atomizer(ask_and_go_on, wait, conductor=wire, settings=quick(name="node", slots=1))
 
-    async with asker:
+    async with asker, other:
         async with node, node.events() as stream:
-            handles = [await asker.send(double, number) for number in range(3)]
+            await asker.send(ask_and_go_on)
+            await asyncio.sleep(2.0)
+            await asker.send(wait)
             await all_blocked()
-        bonded = [event async for event in stream if isinstance(event, events.ElectronBonded)]
-        left = await depth(hub, WORK)
+        bonded = [event.atom_id async for event in stream if isinstance(event, events.ElectronBonded)]
+        left = await depth(hub, Route(Lane.WORK, wait.atom_id))
 
-    assert [event.electron_id for event in bonded] == [handles[0].electron_id]
-    assert left == 2
+    assert bonded == ["tests.ask_and_go_on"]
+    assert left == 1
     assert wire.ledger.violations() == []
 
 
@@ -539,9 +595,10 @@ async def test_cancelling_a_program_while_it_stops_still_closes_everything() -> 
     assert wire.ledger.violations() == []
 
 
+@pytest.mark.parametrize("limited", [asyncio.timeout, nothing_after], ids=["asyncio", "anyio"])
 @on_virtual_time
-async def test_a_program_that_runs_out_of_time_while_it_stops_still_closes_everything() -> None:
-    """The same for a timeout around the whole."""
+async def test_a_program_that_runs_out_of_time_while_it_stops_still_closes_everything(limited: Limited) -> None:
+    """The same for a time limit around the whole: asyncio cancels once, anyio again and again."""
     hub = MemoryConductor()
     wire = RecordingConductor(hub)
     asker = Atomizer(conductor=hub, settings=quick(name="asker", grace=0.0), serve=False)
@@ -549,11 +606,12 @@ async def test_a_program_that_runs_out_of_time_while_it_stops_still_closes_every
 
     async with asker:
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(5.0), node:
+            async with limited(5.0), node:
                 await asker.send(wait)
                 await all_blocked()
         left = await depth(hub, Route(Lane.WORK, wait.atom_id))
 
+    assert now() <= 20.0 + 1.0
     assert left == 1
     assert wire.ledger.violations() == []
 

@@ -18,7 +18,7 @@ from .worlds import PAIRS, World, live
 if TYPE_CHECKING:
     from atomizer.testing.faults import FaultKind, Step
 
-SEEDS = range(0, 1_000)
+SEEDS = range(1_000)
 CHUNK = 50
 ENOUGH = 5
 """How often each fault is to happen at each step, in all worlds together."""

@@ -17,7 +17,19 @@ from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import atomizer
-from atomizer import Atomizer, Bond, Ending, FailureKind, Frame, Lane, MemoryConductor, Route, Settings, Settlement, events
+from atomizer import (
+    Atomizer,
+    Bond,
+    Ending,
+    FailureKind,
+    Frame,
+    Lane,
+    MemoryConductor,
+    Route,
+    Settings,
+    Settlement,
+    events,
+)
 from atomizer.codec import MESSAGEPACK, NATIVE_JSON
 from atomizer.errors import AtomFailed, AtomUnknown, ConductorError, ConductorUnavailable, Malformed
 from atomizer.testing import clock
@@ -27,7 +39,7 @@ from atomizer.testing.record import Ledger, RecordingConductor
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from atomizer import Connection, Properties
+    from atomizer import Connection
     from atomizer.testing.clock import VirtualClock
 
 __all__ = ("PAIRS", "World", "live")
@@ -580,9 +592,7 @@ class Place:
         await self.start(group)
         self._is_changing = False
 
-    async def _live(
-        self, name: str, leaving: asyncio.Future[str], ready: asyncio.Event, ended: asyncio.Event
-    ) -> None:
+    async def _live(self, name: str, leaving: asyncio.Future[str], ready: asyncio.Event, ended: asyncio.Event) -> None:
         try:
             async with self._world.runtime(name, self.wire, serve=True) as self.runtime:
                 ready.set()

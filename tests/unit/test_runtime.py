@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from typing import Any
 
 import pytest
 
 import atomizer
-from atomizer import Atomizer, FailureKind, MemoryConductor, Options, Settings, events
+from atomizer import Atomizer, FailureKind, Handle, MemoryConductor, Options, Settings, events
 
 from .atoms import (
     Count,
@@ -27,6 +26,10 @@ from .atoms import (
     stubborn,
     sum_to,
 )
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 QUICK = Settings(cancel_grace=0.02, grace=1.0, settle_grace=0.2)
 
@@ -249,14 +252,15 @@ async def test_children_are_cancelled_with_their_parent() -> None:
 async def test_leaving_a_runtime_after_an_error_gives_back_what_runs() -> None:
     """I6: nothing that is unanswered is acknowledged."""
     hub = MemoryConductor()
+    handles: list[Handle[None]] = []
     with pytest.raises(RuntimeError, match="application"):
         async with Atomizer(hang, conductor=hub, settings=QUICK) as runtime:
-            handle = await runtime.send(hang)
+            handles.append(await runtime.send(hang))
             await asyncio.sleep(0)
             raise RuntimeError("application")
 
     with pytest.raises(atomizer.NotRunning):
-        await handle
+        await handles[0]
     async with hub.connect() as connection:
         assert connection.depth(atomizer.Route(atomizer.Lane.WORK, "tests.hang")) == 1
 
@@ -330,7 +334,7 @@ async def test_map_takes_an_async_iterable_without_keeping_results_back() -> Non
     """A slow source holds up nobody who has a result."""
     never = asyncio.get_running_loop().create_future()
 
-    async def source() -> Any:
+    async def source() -> AsyncIterator[int]:
         yield 1
         yield 2
         await never
