@@ -88,12 +88,12 @@ class Queue:
 
     @property
     def has_room(self) -> bool:
-        """Whether a frame would be taken now. Nobody goes ahead of those who wait."""
-        return self.size < self.capacity and not self.senders
+        """Whether a frame would be taken now. While senders wait there is none: room goes to them at once."""
+        return self.size < self.capacity
 
     def put_nowait(self, frame: Frame) -> bool:
         """Take a frame if there is room; else return False."""
-        if self.size >= self.capacity or self.senders:
+        if self.size >= self.capacity:
             return False
         self._accept(frame)
         return True

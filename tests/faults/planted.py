@@ -1,8 +1,8 @@
 """
 Bugs to plant: each replaces a piece of the runtime by what somebody might have written.
 
-They are kept as old and new text. When the runtime changes so that an old text is not there any more, exactly once, planting
-fails: give the bug its new shape.
+They are kept as old and new text. When the runtime changes so that an old text is not there any more, exactly once,
+planting fails: give the bug its new shape.
 """
 
 from __future__ import annotations
@@ -124,15 +124,14 @@ BUGS = {
         "    return await wait()\n",
     ),
     "takes new electrons while it stops": Bug(
-        "_core/node.py",
-        "            for pump in self._pumps.values():\n                await pump.close(settings.settle_grace)\n",
-        "",
+        "_core/pump.py",
+        "        self._open = False\n        await self._tasks.end(tuple(self._waiting), seconds)\n",
+        "        await self._tasks.end((), seconds)\n",
     ),
     "forgets the routes of a connection that broke": Bug(
         "_core/supervision.py",
-        "        for route, credit in tuple(self._work.items()):\n            await connection.listen(route, credit)\n",
-        "        for route, credit in tuple(self._work.items()):\n            await connection.listen(route, credit)\n"
-        "        self._work.clear()\n",
+        "        self.error = error\n",
+        "        self.error = error\n        self._work.clear()\n",
     ),
 }
 

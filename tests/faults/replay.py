@@ -7,8 +7,12 @@ With a range, as in `python -m tests.faults.replay 0:500`, it stops at the first
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 from .worlds import World, live
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def main(arguments: list[str]) -> int:
@@ -28,17 +32,21 @@ def main(arguments: list[str]) -> int:
 def tell(world: World) -> None:
     """Tell what happened to a world, in order."""
     print(world, *world.asks, *world.accidents, sep="\n  ")
-    faults = [
-        (fault.at, f"FAULT {fault.kind} at {fault.step} {fault.nth}, {fault.electron_id}")
-        for fault in world.plan.injected
-    ]
-    rows = [
-        *((row.at, f"sent {row.route} {row.id} over {row.connection}: {row.outcome} {row.error}") for row in world.ledger.sent),
-        *((row.at, f"received {row.route} {row.id} over {row.connection}") for row in world.ledger.received),
-        *((row.at, f"{row.settlement.value} {row.route} {row.id} over {row.connection}: {row.outcome} {row.error}") for row in world.ledger.settled),
-    ]  # fmt: skip
-    for at, line in sorted([*faults, *rows], key=lambda entry: entry[0]):
-        print(f"{at:9.3f} {line}")
+    for at, electron_id, what in sorted(rows(world), key=lambda row: row[0]):
+        print(f"{at:9.3f} {electron_id:24} {what}")
+
+
+def rows(world: World) -> Iterator[tuple[float, str, str]]:
+    """Give what went over a world's wires: when, whose, and what."""
+    for fault in world.plan.injected:
+        yield fault.at, fault.electron_id, f"FAULT {fault.kind} at {fault.step} {fault.nth}"
+    for sent in world.ledger.sent:
+        yield sent.at, sent.id, f"sent {sent.route} over {sent.connection}, {sent.outcome} {sent.error}"
+    for received in world.ledger.received:
+        yield received.at, received.id, f"received {received.route} over {received.connection}"
+    for settled in world.ledger.settled:
+        how = f"{settled.outcome} {settled.error}"
+        yield settled.at, settled.id, f"{settled.settlement.value} over {settled.connection}, {how}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""I7: whatever one atom does, every other electron resolves as if it had not, and the atom's asker is told what happened."""
+"""I7: whatever one atom does, all other electrons resolve as if it had not, and its own asker is told what happened."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """
 The fault matrix: every fault at every step, in a thousand worlds, and no promise is broken (I1 to I6, I9, I13, I14).
 
-A world that breaks one is told by its seed: `python -m tests.faults.replay SEED` lets it live again, and tells what happened.
+A world that breaks one is told by its seed: `python -m tests.faults.replay SEED` lets it live again, and tells of it.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections import Counter
-from collections.abc import Coroutine
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from math import inf
@@ -37,7 +36,7 @@ from atomizer.testing.faults import APPLICABLE, FaultKind, FaultyConductor, Plan
 from atomizer.testing.record import Ledger, RecordingConductor
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Coroutine
 
     from atomizer import Connection
     from atomizer.testing.clock import VirtualClock
@@ -365,7 +364,7 @@ class World:
 
     @property
     def may_have_nobody(self) -> bool:
-        """Whether there may be a time at which nobody takes electrons: one node was left, and another one is not back yet."""
+        """Whether a time may come at which nobody takes electrons: a node was left, and the next is not there yet."""
         return any(accident.what in MANNERS for accident in self.accidents)
 
     async def _ask(self, ask: Ask) -> None:
@@ -463,7 +462,7 @@ class World:
             return "" if ask.timeout is not None or self.may_have_nobody else "I1, not sent"
         if isinstance(outcome, ConductorError):
             return "I1, not sent"
-        failure = outcome.failure if isinstance(outcome, AtomFailed) else properties and properties.failure
+        failure = outcome.failure if isinstance(outcome, AtomFailed | atomizer.Properties) else None
         if failure is not None:
             return "" if self._is_expected(ask, failure) else "I2, an unexpected failure"
         value = outcome if properties is None else properties.value()

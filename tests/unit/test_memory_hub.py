@@ -147,6 +147,29 @@ def test_delays_survive_their_loop() -> None:
     assert came == [("e-soon", 20.0), ("e-late", 60.0)]
 
 
+def test_lanes_that_may_be_lost_do_not_survive_their_loop() -> None:
+    """What expires by one loop's clock is dropped when the hub goes to another, also what was not due yet."""
+    conductor, route = MemoryConductor(), Route(Lane.CONTROL, "node")
+
+    async def send_and_die() -> None:
+        async with conductor.connect() as connection:
+            await connection.listen(route, 1)
+            await connection.send(frame("e-now", route))
+            await connection.send(frame("e-later", route, delay=10.0))
+            conductor.cut()
+
+    async def count_later() -> tuple[int | None, Delivery | None]:
+        async with conductor.connect() as connection:
+            await connection.listen(route, 1)
+            await asyncio.sleep(20)
+            return connection.depth(route), connection.receive_nowait(Lane.CONTROL)
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as first:
+        first.run(send_and_die())
+    with asyncio.Runner(loop_factory=VirtualLoop) as second:
+        assert second.run(count_later()) == (0, None)
+
+
 def test_delays_go_on_while_nobody_is_connected() -> None:
     """On one loop, the time without a connection counts."""
     conductor = MemoryConductor()
@@ -245,6 +268,24 @@ async def test_other_lanes_are_dropped_with_their_last_listener(lane: Lane) -> N
             await later.listen(route, 1)
 
             assert later.receive_nowait(lane) is None
+
+
+@on_virtual_time
+async def test_delayed_reply_is_dropped_with_its_route() -> None:
+    """A reply that was not due yet when its node left does not come to a later one of the name."""
+    conductor, route = MemoryConductor(), Route(Lane.REPLY, "node")
+    async with conductor.connect() as asker:
+        async with conductor.connect() as node:
+            await node.listen(route, 1)
+            await asker.send(frame("e-1", route, delay=60.0))
+            await asker.send(frame("e-work", Route(Lane.DEAD, "dead"), delay=70.0))
+        async with conductor.connect() as later:
+            await later.listen(route, 1)
+
+            await asyncio.sleep(100)
+
+            assert later.receive_nowait(Lane.REPLY) is None
+            assert asker.depth(Route(Lane.DEAD, "dead")) == 1
 
 
 async def test_reply_held_by_the_last_listener_is_dropped_with_it() -> None:
@@ -394,6 +435,37 @@ async def test_sink_gets_a_delayed_reply_at_its_time() -> None:
         await asyncio.sleep(60)
 
     assert came == [("e-now", 0.0), ("e-later", 30.0)]
+
+
+@on_virtual_time
+async def test_sink_makes_room_when_a_delayed_reply_is_due() -> None:
+    """A send that waits because of a delayed reply is taken when that goes to the sink."""
+    came: list[Delivery] = []
+    route = Route(Lane.REPLY, "node")
+    async with MemoryConductor(capacity=1).connect() as connection:
+        connection.reply_sink(route, came.append)
+        await connection.send(frame("e-later", route, delay=30.0))
+
+        await connection.send(frame("e-waits", route))
+
+        assert current_clock().monotonic() == 30.0
+    assert [each.id for each in came] == ["e-later", "e-waits"]
+
+
+async def test_sink_of_a_dead_connection_gets_nothing() -> None:
+    """Replies that come after a cut wait for the node to come back."""
+    came: list[Delivery] = []
+    again: list[Delivery] = []
+    conductor, route = MemoryConductor(), Route(Lane.REPLY, "node")
+    async with conductor.connect() as node, conductor.connect() as later:
+        async with conductor.connect() as asker:
+            asker.reply_sink(route, came.append)
+            conductor.cut(asker)
+        await node.send(frame("e-1", route))
+
+        later.reply_sink(route, again.append)
+
+    assert (came, [each.id for each in again]) == ([], ["e-1"])
 
 
 async def test_sink_gets_a_reply_that_is_given_back() -> None:
