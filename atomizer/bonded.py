@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .electron import Electron
     from .handle import Handle
     from .results import Results
-    from .settings import Clock
+    from .settings import Settings
 
 __all__ = ("RunningBond",)
 
@@ -28,14 +28,15 @@ __all__ = ("RunningBond",)
 class RunningBond(Bond):
     """A bond on one flight. It asks through the runtime, for the flight's electron as the parent."""
 
-    __slots__ = ("_asker", "_clock", "_flight", "_loop", "_sending", "_tasks", "_told")
+    __slots__ = ("_asker", "_clock", "_flight", "_loop", "_patience", "_sending", "_tasks", "_told")
 
     def __init__(
-        self, flight: Flight, *, asker: Asker, clock: Clock, tasks: Tasks, loop: asyncio.AbstractEventLoop
+        self, flight: Flight, *, asker: Asker, settings: Settings, tasks: Tasks, loop: asyncio.AbstractEventLoop
     ) -> None:
         self._flight = flight
         self._asker = asker
-        self._clock = clock
+        self._clock = settings.clock
+        self._patience = settings.confirm_timeout
         self._tasks = tasks
         self._loop = loop
         self._told: Progress | None = None
@@ -99,7 +100,7 @@ class RunningBond(Bond):
 
     async def _send_progress(self, frame: Frame) -> None:
         try:
-            await self._flight.link.send(frame, self._clock.monotonic())
+            await self._flight.link.send(frame, self._clock.monotonic() + self._patience)
         except ConductorError:
             return  # progress may be lost: the properties are what counts
         finally:

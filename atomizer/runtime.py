@@ -301,7 +301,7 @@ class Atomizer(Asking):
         node, asker = self._node, self._asker
         assert node is not None  # noqa: S101  # flights are only on an entered runtime
         assert asker is not None  # noqa: S101
-        return RunningBond(flight, asker=asker, clock=self._settings.clock, tasks=node.tasks, loop=node.loop)
+        return RunningBond(flight, asker=asker, settings=self._settings, tasks=node.tasks, loop=node.loop)
 
     def _take_reply(self, delivery: Delivery) -> None:
         self._open_asker().take_reply(delivery)

@@ -117,11 +117,22 @@ class Broadcast:
         self._clock = clock
         self._streams: list[weakref.ref[EventStream]] = []
         self._seq = 0
+        self._ended = False
         self.listening: bool = False
 
     def stream(self, buffer: int, wants: Callable[[Event], bool] | None = None) -> EventStream:
-        """Open a stream. A stream that nobody holds any more is forgotten."""
+        """
+        Open a stream. A stream that nobody holds any more is forgotten; one opened after the end has ended.
+
+        Raises:
+            ValueError: The buffer holds less than one event.
+        """
+        if buffer < 1:
+            raise ValueError(f"a stream keeps at least 1 event for its reader: buffer={buffer}")
         stream = EventStream(buffer, wants)
+        if self._ended:
+            stream.end()
+            return stream
         self._streams.append(weakref.ref(stream, self._forget))
         self.listening = True
         return stream
@@ -136,7 +147,8 @@ class Broadcast:
             stream.offer(event)
 
     def end(self) -> None:
-        """End every stream."""
+        """End every stream, now and to come."""
+        self._ended = True
         for stream in self._open_streams():
             stream.end()
 

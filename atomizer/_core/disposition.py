@@ -71,8 +71,12 @@ def interruption(failure: Failure, error: BaseException | None) -> Failure:
 
 
 def name_of(error: BaseException) -> str:
-    """The type of an exception as failures carry it."""
-    return f"{type(error).__module__}.{type(error).__qualname__}"
+    """The type of an exception as failures carry it. Even that may run code of its author: a metaclass's."""
+    try:
+        name = f"{type(error).__module__}.{type(error).__qualname__}"
+    except BaseException:
+        name = "(a type whose name cannot be read)"
+    return _text(name, 256)
 
 
 def _message(error: BaseException) -> str:
@@ -80,7 +84,7 @@ def _message(error: BaseException) -> str:
         text = str(error)
     except BaseException as second:  # an exception whose str() raises, even SystemExit, is still an answer
         text = f"(its str() raised {type(second).__name__})"
-    return text[:_MESSAGE_MOST].encode("utf-8", "replace").decode()
+    return _text(text, _MESSAGE_MOST)
 
 
 def _trace(error: BaseException) -> str:
@@ -88,7 +92,12 @@ def _trace(error: BaseException) -> str:
         lines = traceback.format_exception(type(error), error, _own_frames(error.__traceback__))
     except BaseException as second:  # as above: rendering runs code of the exception's author
         return f"(its traceback could not be rendered: {type(second).__name__})"
-    return "".join(lines)[-_TRACE_MOST:].encode("utf-8", "replace").decode()
+    return _text("".join(lines)[-_TRACE_MOST:], _TRACE_MOST)
+
+
+def _text(text: str, most: int) -> str:
+    """Make text of a bounded size of which every character can be sent."""
+    return str(text)[:most].encode("utf-8", "replace").decode()
 
 
 def _own_frames(trace: TracebackType | None) -> TracebackType | None:

@@ -333,7 +333,7 @@ class Flights:
         error = identity.error if identity is not None else None
         if error is None:
             return self._conclusion(flight, self._returned(flight, electron, registration, value))
-        if told is Settlement.REQUEUE:
+        if told is Settlement.REQUEUE or (told is None and _is_ended_from_outside(flight, error)):
             self._report.tell(ElectronRequeued, flight, reason="this node stops")
             return GIVE_BACK
         if isinstance(told, FailureKind):
@@ -364,3 +364,8 @@ def _abort_all(children: dict[Child, None]) -> None:
     for child in tuple(children):
         child.abort()
     children.clear()
+
+
+def _is_ended_from_outside(flight: Flight, error: BaseException) -> bool:
+    """Whether it was the worker that somebody cancelled (as a loop does at its end), and the atom only with it."""
+    return isinstance(error, asyncio.CancelledError) and flight.worker is not None and flight.worker.cancelling() > 0

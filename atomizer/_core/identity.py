@@ -12,6 +12,7 @@ Source: "Extending asyncio" in the Python documentation (`asyncio.tasks._enter_t
 from __future__ import annotations
 
 import asyncio
+from asyncio import isfuture
 from asyncio.tasks import _enter_task, _leave_task  # pyright: ignore[reportPrivateUsage]  # documented, see above
 from contextvars import copy_context
 from types import coroutine
@@ -92,6 +93,20 @@ class Identity:
         """Whether the atom ended in a `CancelledError`."""
         return self._over and isinstance(self.error, asyncio.CancelledError)
 
+    def exception(self) -> BaseException | None:
+        """
+        What the atom raised; None if it returned.
+
+        Raises:
+            InvalidStateError: It is not over.
+            CancelledError: It ended in one.
+        """
+        if not self._over:
+            raise asyncio.InvalidStateError("the atom is not over")
+        if isinstance(self.error, asyncio.CancelledError):
+            raise self.error
+        return self.error
+
     def get_name(self) -> str:
         """The atom and its electron, for logs."""
         return self._name
@@ -155,16 +170,18 @@ class Identity:
                 _leave_task(loop, host)
                 _enter_task(loop, self)  # type: ignore[arg-type]  # it is what running code asks of a task
                 try:
-                    self._fut_waiter = waiter = run(step, value)
+                    waiter = run(step, value)
                 except StopIteration as end:
                     return end.value
                 except BaseException as error:  # whatever an atom raises is its answer, never our end
-                    self.error = error
+                    trace = error.__traceback__
+                    self.error = error.with_traceback(trace and trace.tb_next)  # without this frame, which knows it
                     return None
                 finally:
                     _leave_task(loop, self)  # type: ignore[arg-type]  # as above
                     _enter_task(loop, host)
-                if self._must_cancel and waiter is not None and waiter.cancel():
+                self._fut_waiter = future = waiter if isfuture(waiter) else None  # junk is the host task's to refuse
+                if self._must_cancel and future is not None and future.cancel():
                     self._must_cancel = False
                 try:
                     value = yield waiter

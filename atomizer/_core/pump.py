@@ -36,6 +36,7 @@ class Pump:
         self._slots = slots
         self._flights = flights
         self._tasks = tasks
+        self._loop = asyncio.get_running_loop()
         self._open = False
         self._waiting: dict[asyncio.Task[None], None] = {}
         self.workers = 0
@@ -73,10 +74,13 @@ class Pump:
                     self._waiting.pop(me, None)
                 self.prime()
                 await self._fly(connection, delivery, me)
+                if me.cancelling() or len(self._waiting) > max(1, self._slots.free):
+                    return  # somebody else cancelled it, or more wait than there are slots for
                 await self._let_the_loop_turn()
         finally:
             self._waiting.pop(me, None)
             self.workers -= 1
+            self._loop.call_soon(self.prime)  # whatever ended this worker, the next electron finds one
 
     async def _fly(self, connection: Connection, delivery: Delivery, me: asyncio.Task[None]) -> None:
         try:

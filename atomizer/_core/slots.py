@@ -49,6 +49,9 @@ class Slots:
 
     def release(self) -> None:
         """Give a slot back."""
+        if self.free < 0:  # somebody went beyond the total: that comes first
+            self.free += 1
+            return
         for waiters in (self._resuming, self._waiting):
             while waiters:
                 waiter = waiters.popleft()

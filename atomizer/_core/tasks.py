@@ -30,7 +30,8 @@ class Tasks:
 
     def start(self, coroutine: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
         """Start a task in a copy of the runtime's own context, so that nothing leaks from its starter."""
-        task = self._loop.create_task(coroutine, name=name, context=self._context.copy())
+        # not by the loop's factory: an eager one would run it here and now, before its starter knows of it
+        task = asyncio.Task(coroutine, loop=self._loop, name=name, context=self._context.copy())
         self._running[task] = None
         task.add_done_callback(self._ended)
         return task

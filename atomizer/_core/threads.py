@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextvars import copy_context
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -100,8 +101,7 @@ async def run_in_thread(threads: Threads, thunk: Callable[[], Any]) -> Any:
     Cancellation: a thread cannot be stopped from outside, so this goes on waiting: what has been asked to stop looks at
     `Bond.cancelled`, or is abandoned.
     """
-    future = threads.call(lambda: context.run(thunk))
-    context = copy_context()
+    future = threads.call(partial(copy_context().run, thunk))
     while not future.done():
         try:
             await asyncio.wait((future,))

@@ -11,8 +11,8 @@ import pytest
 
 from atomizer import Atomizer, Settings
 
-from . import bad_atoms
-from .bad_atoms import CASES, GATE, GOOD, MEETING, VARIABLE, Answer, Case, Gate, Leaked, good_in_a_thread, meets
+from . import bad_atoms  # noqa: F401  # importing them enters them
+from .cases import CASES, GATE, GOOD, LEFT, MEETING, VARIABLE, Answer, Case, Gate, Leaked, good_in_a_thread, meets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -88,7 +88,7 @@ async def run_among_each_other(calls: list[Case]) -> None:
             await asyncio.sleep(0)
         await meet(runtime)
         statistics = runtime.statistics()
-    await let_go(bad_atoms.LEFT)
+    await let_go(LEFT)
 
     assert not wrong
     assert (statistics.running, statistics.suspended, statistics.outstanding) == (0, 0, 0)
@@ -141,5 +141,5 @@ async def meet(runtime: Atomizer) -> None:
 async def let_go(tasks: Iterable[asyncio.Task[None]]) -> None:
     """Wait for the tasks that atoms have left."""
     if left := [*tasks]:
-        bad_atoms.LEFT.clear()
+        LEFT.clear()
         await asyncio.wait(left)

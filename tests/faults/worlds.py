@@ -10,35 +10,24 @@ import asyncio
 import traceback
 from collections import Counter
 from contextlib import asynccontextmanager, suppress
-from contextvars import ContextVar
 from math import inf
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import atomizer
-from atomizer import (
-    Atomizer,
-    Bond,
-    Ending,
-    FailureKind,
-    Frame,
-    Lane,
-    MemoryConductor,
-    Route,
-    Settings,
-    Settlement,
-    events,
-)
+from atomizer import Atomizer, Lane, MemoryConductor, Route, Settings, events
 from atomizer.codec import MESSAGEPACK, NATIVE_JSON
-from atomizer.errors import AtomFailed, AtomUnknown, ConductorError, ConductorUnavailable, Malformed
+from atomizer.errors import AtomFailed, AtomUnknown, ConductorError, ConductorUnavailable
 from atomizer.testing import clock
 from atomizer.testing.faults import APPLICABLE, FaultKind, FaultyConductor, Plan, Step
 from atomizer.testing.record import Ledger, RecordingConductor
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Coroutine
+from .asks import ATOMS, BUSY, LISTENER, ROUTES, Ask, Doubts, breach, draw_ask, parent, plain, silent, slow
+from .inhabitants import EXPIRY, MANNERS, Hurry, Place, Stranger, stranger
 
-    from atomizer import Connection
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable
+
+    from atomizer import Bond, EventStream, Handle
     from atomizer.testing.clock import VirtualClock
 
 __all__ = ("PAIRS", "World", "live")
@@ -46,19 +35,12 @@ __all__ = ("PAIRS", "World", "live")
 PAIRS = [(step, kind) for step in Step for kind in sorted(APPLICABLE[step])]
 """Every fault at every step where it may happen."""
 
-BUSY = 2.0
-"""Seconds in which a world's electrons are sent, and its accidents happen."""
 QUIET = 40.0
 """Seconds after which nothing may be left of all that."""
-EXPIRY = 5.0
-"""Seconds after which a broker forgets the reply route of a node that is gone."""
 AGE = 400.0
 """Seconds after which something hangs."""
 GRACE, CANCEL_GRACE, SETTLE_GRACE = 3.0, 0.5, 1.0
 SLACK = 0.001
-
-WORLD: ContextVar[World] = ContextVar("world")
-"""The world in which an atom runs."""
 
 
 def live(seed: int) -> World:
@@ -71,108 +53,6 @@ def live(seed: int) -> World:
     return world
 
 
-# The atoms
-
-
-@atomizer.atom(id="worlds.plain")
-async def plain(bond: Bond, number: int) -> int:
-    """Answer at once."""
-    WORLD.get().started(bond)
-    return 3 * number + 1
-
-
-@atomizer.atom(id="worlds.slow")
-async def slow(bond: Bond, number: int) -> int:
-    """Take its time."""
-    WORLD.get().started(bond)
-    await asyncio.sleep(0.1 * (number % 17))
-    WORLD.get().ended(bond)
-    return number + 100
-
-
-@atomizer.atom(id="worlds.parent")
-async def parent(bond: Bond, number: int) -> int:
-    """Have two children at once, in one of two ways."""
-    WORLD.get().started(bond)
-    if number % 2:
-        value = sum([value async for value in bond.map(slow, [number, number])])
-    else:
-        first = await bond.send(slow, number)
-        value = await bond.run(slow, number) + await first
-    WORLD.get().ended(bond)
-    return value
-
-
-@atomizer.atom(id="worlds.raising")
-async def raising(bond: Bond, number: int) -> int:
-    """Raise."""
-    WORLD.get().started(bond)
-    raise ValueError(f"number {number}")
-
-
-@atomizer.atom(id="worlds.endless")
-async def endless(bond: Bond, number: int) -> int:
-    """Run over its limit, and stop when told."""
-    WORLD.get().started(bond)
-    await asyncio.sleep(1000)
-    return number
-
-
-@atomizer.atom(id="worlds.stubborn")
-async def stubborn(bond: Bond, number: int) -> int:
-    """Run over its limit, and go on for a while when told to stop."""
-    WORLD.get().started(bond)
-    end = clock.current_clock().monotonic() + 3.0
-    while (left := end - clock.current_clock().monotonic()) > 0:
-        try:
-            await asyncio.sleep(left)
-        except asyncio.CancelledError:
-            continue
-    return number
-
-
-@atomizer.atom(id="worlds.silent")
-async def silent(bond: Bond, number: int) -> None:
-    """Have an effect, and no answer."""
-    WORLD.get().started(bond)
-
-
-ATOMS = (plain, slow, parent, raising, endless, stubborn, silent)
-ROUTES = tuple(Route(Lane.WORK, atom.atom_id) for atom in ATOMS)
-LIMITED = {endless: 0.2, stubborn: 0.2}
-MAY_HAVE_DEADLINE = (slow, parent)
-
-
-# What a seed decides
-
-
-class Ask(NamedTuple):
-    """One electron of the asker's."""
-
-    atom: Any
-    number: int
-    at: float
-    by_run: bool
-    timeout: float | None
-    cancel_after: float | None
-
-    def __str__(self) -> str:
-        timeout = "" if self.timeout is None else f", timeout {self.timeout}"
-        return f"{self.atom.atom_id}({self.number}{timeout})"
-
-    @property
-    def id(self) -> str | None:
-        """The id of an electron that has a deadline: its world knows it by that."""
-        return None if self.timeout is None else f"{self.atom.__name__} asked at {self.at:.6f}"
-
-    @property
-    def target(self) -> Any:
-        """The atom, with the options of this call."""
-        if self.atom is silent:
-            return silent.options(reply=False)
-        return self.atom.options(limit=LIMITED.get(self.atom), timeout=self.timeout, id=self.id)
-
-
 class Accident(NamedTuple):
     """Something that happens to a runtime."""
 
@@ -180,20 +60,6 @@ class Accident(NamedTuple):
     what: str
     whom: int
     """A node, or -1 for the asker."""
-
-
-def draw_ask(chance: Random, atom: Any) -> Ask:
-    """Draw when and how something is asked, and whether it is cancelled."""
-    has_deadline = atom in MAY_HAVE_DEADLINE and chance.random() < 0.5
-    is_cancelled = atom is not silent and chance.random() < 0.3
-    return Ask(
-        atom,
-        chance.randrange(100),
-        chance.uniform(0, BUSY),
-        by_run=atom is not silent and chance.random() < 0.4,
-        timeout=chance.uniform(0.1, 2.0) if has_deadline else None,
-        cancel_after=chance.uniform(0, 1.0) if is_cancelled else None,
-    )
 
 
 def draw_plan(seed: int) -> Plan:
@@ -234,7 +100,8 @@ class World:
         self.plan = draw_plan(seed)
         self.starts: Counter[str] = Counter()
         self.deadlines: dict[str, float] = {}
-        self.silently_done: Counter[int] = Counter()
+        self.owed: set[int] = set()
+        self.done_in_silence: set[int] = set()
         self.chance = chance = Random(seed)
         self.hub = MemoryConductor(
             capacity=chance.choice((4, 10_000)), codec=chance.choice((MESSAGEPACK, MESSAGEPACK, NATIVE_JSON))
@@ -246,8 +113,12 @@ class World:
         kinds = [*ATOMS, *chance.choices((plain, slow, parent), k=4)]
         self.asks = [draw_ask(chance, atom) for atom in kinds]
         self.accidents = [self._draw_accident() for _ in range(chance.randrange(4))]
+        self.doubts = Doubts(
+            may_have_nobody=any(accident.what in MANNERS for accident in self.accidents),  # the next is not there yet
+            is_impatient=self.patience < 1,
+        )
         self.asker_wire = self.wire()
-        self.streams: list[atomizer.EventStream] = []
+        self.streams: list[EventStream] = []
 
     def __repr__(self) -> str:
         return f"<World {self.seed}: {len(self.asks)} asks, {len(self.nodes)} nodes, {self.plan!r}>"
@@ -265,7 +136,7 @@ class World:
     async def live(self, clock: VirtualClock) -> None:
         """Live."""
         self.clock = clock
-        WORLD.set(self)
+        LISTENER.set(self)
         asyncio.get_running_loop().set_exception_handler(self._hear)
         async with asyncio.timeout(AGE), stranger(self) as odd:
             async with asyncio.TaskGroup() as group:
@@ -362,11 +233,6 @@ class World:
         what = self.chance.choice(("cut", "blackout") if whom < 0 else ("cut", *MANNERS))
         return Accident(self.chance.uniform(0, BUSY), what, whom)
 
-    @property
-    def may_have_nobody(self) -> bool:
-        """Whether a time may come at which nobody takes electrons: a node was left, and the next is not there yet."""
-        return any(accident.what in MANNERS for accident in self.accidents)
-
     async def _ask(self, ask: Ask) -> None:
         await asyncio.sleep(ask.at)
         began = self.clock.monotonic()
@@ -377,7 +243,7 @@ class World:
         took = self.clock.monotonic() - began
         if ask.timeout is not None and took > ask.timeout + GRACE + SLACK:
             self.accuse(f"I9: {ask} was answered after {took:g} s")
-        if reason := self._judge(ask, outcome):
+        if reason := breach(ask, outcome, self.doubts):
             self.accuse(f"{reason}: {ask} ended in {outcome!r}")
 
     async def _send(self, ask: Ask) -> object:
@@ -386,12 +252,12 @@ class World:
         except (AtomFailed, ConductorError) as error:
             return error
         if ask.atom is silent:
-            self.silently_done[ask.number] += 0  # it is owed
+            self.owed.add(ask.number)
             return None
         if ask.cancel_after is not None:
             await asyncio.sleep(ask.cancel_after)
             await handle.cancel()
-        return await handle.properties()
+        return await self._result(handle)
 
     async def _run(self, ask: Ask) -> object:
         running = asyncio.create_task(self._result(self.asker.run(ask.target, ask.number)), name=f"run {ask}")
@@ -400,9 +266,9 @@ class World:
         await asyncio.wait((running,))
         return asyncio.CancelledError() if running.cancelled() else running.result()
 
-    async def _result(self, running: Coroutine[Any, Any, Any]) -> object:
+    async def _result(self, asked: Awaitable[object]) -> object:
         try:
-            return await running
+            return await asked
         except (AtomFailed, ConductorError) as error:
             return error
 
@@ -410,10 +276,10 @@ class World:
         """Ask, and leave before the answer may have come: nothing may wait for ever, here or on the nodes."""
         chance = Random(f"leaver {self.seed}")
         await asyncio.sleep(chance.uniform(0, BUSY))
-        handles: list[atomizer.Handle[Any]] = []
+        handles: list[Handle[Any]] = []
         try:
             async with self.runtime("leaver", self.wire(), serve=False) as leaver:
-                for atom in chance.sample((plain, slow, parent, endless), 2):
+                for atom in chance.sample((plain, slow, parent), 2):
                     with suppress(AtomUnknown):
                         handles.append(await leaver.send(atom.options(limit=0.5), 7))
                 await asyncio.sleep(chance.uniform(0, 1))
@@ -431,7 +297,7 @@ class World:
         """Hear that an atom's code has begun."""
         self.starts[bond.electron.id] += 1
         if bond.electron.atom_id == silent.atom_id:
-            self.silently_done[bond.electron.decode(int)] += 1
+            self.done_in_silence.add(bond.electron.decode(int))
         if self._life_left(bond) <= 0:
             self.accuse(f"I9: {bond!r} began after its deadline")
         if bond.time_left() > self._life_left(bond) + SLACK:
@@ -451,44 +317,7 @@ class World:
     def _hear(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         self.accuse(f"the event loop heard: {context.get('exception')!r}, {context['message']}")
 
-    # Judging
-
-    def _judge(self, ask: Ask, outcome: object) -> str:
-        """Say which promise an outcome breaks; nothing if none."""
-        properties = outcome if isinstance(outcome, atomizer.Properties) else None
-        if isinstance(outcome, asyncio.CancelledError):
-            return "" if ask.cancel_after is not None else "I14, cancelled by nobody"
-        if isinstance(outcome, AtomUnknown) or (ask.timeout is not None and isinstance(outcome, ConductorError)):
-            return "" if ask.timeout is not None or self.may_have_nobody else "I1, not sent"
-        if isinstance(outcome, ConductorError):
-            return "I1, not sent"
-        failure = outcome.failure if isinstance(outcome, AtomFailed | atomizer.Properties) else None
-        if failure is not None:
-            return "" if self._is_expected(ask, failure) else "I2, an unexpected failure"
-        value = outcome if properties is None else properties.value()
-        return "" if value == truth(ask.atom, ask.number) else "I2, not the value of a run without faults"
-
-    def _is_expected(self, ask: Ask, failure: atomizer.Failure) -> bool:
-        if failure.kind == FailureKind.CANCELLED:
-            return ask.cancel_after is not None
-        if ask.timeout is not None and failure.kind in LATE:
-            return True
-        if ask.atom is raising:
-            return (failure.kind, failure.type, failure.message) == (
-                FailureKind.FAILED,
-                "builtins.ValueError",
-                f"number {ask.number}",
-            )
-        if ask.atom in LIMITED:
-            ending = Ending.STOPPED if ask.atom is endless else Ending.ABANDONED
-            return (failure.kind, failure.ending) == (FailureKind.TIMED_OUT, ending)
-        if ask.atom is not parent or failure.kind != FailureKind.FAILED:
-            return False
-        return (
-            (ask.timeout is not None and failure.type in LATE_CHILD)
-            or (self.patience < 1 and failure.type in IMPATIENT_CHILD)
-            or (self.may_have_nobody and failure.type == "atomizer.errors.AtomUnknown")
-        )
+    # Checking
 
     def _check_rest(self, odd: Stranger) -> None:
         """Look whether everything is as if nothing had been."""
@@ -501,9 +330,8 @@ class World:
             }
             if restless:
                 self.accuse(f"{runtime!r} is not at rest: {restless}")
-        for number, times in self.silently_done.items():
-            if not times:
-                self.accuse(f"I1: {silent.atom_id}({number}) was accepted and not done")
+        for number in self.owed - self.done_in_silence:
+            self.accuse(f"I1: {silent.atom_id}({number}) was accepted and not done")
         odd.check()
         self._check_queues(odd)
 
@@ -512,7 +340,7 @@ class World:
             if depth := odd.depth(route):
                 self.accuse(f"I1: {depth} electrons are left on {route}")
 
-    async def _check_end(self, odd: Stranger, told: atomizer.EventStream) -> None:
+    async def _check_end(self, odd: Stranger, told: EventStream) -> None:
         """Look at what is left when every runtime has ended."""
         self._check_queues(odd)
         self.violations.extend(self.ledger.violations())
@@ -532,140 +360,7 @@ class World:
 
 LATE_TO_SETTLE = "left unsettled"
 """What a fault may do inside: a settlement that it delays comes after the end of the connection."""
-LATE = (FailureKind.TIMED_OUT, FailureKind.EXPIRED, FailureKind.NO_ANSWER)
-IMPATIENT_CHILD = ("atomizer.errors.ConductorBroken", "atomizer.errors.ConductorUnavailable")
-LATE_CHILD = ("atomizer.errors.AtomTimedOut", "atomizer.errors.Expired", *IMPATIENT_CHILD)
 
 
-def truth(atom: Any, number: int) -> object:
-    """Say what an atom gives in a run without faults."""
-    values = {plain: 3 * number + 1, slow: number + 100, parent: 2 * (number + 100)}
-    return values.get(atom)
-
-
-class Hurry(Exception):
-    """An application's error, for which a runtime is left without waiting."""
-
-
-MANNERS = ("calm", "hurry")
-"""How a node is left."""
-
-
-class Place:
-    """Where a node is: one after another."""
-
-    runtime: Atomizer
-
-    def __init__(self, world: World, index: int) -> None:
-        self.wire = world.wire()
-        self._world = world
-        self._name = f"node-{index}"
-        self._count = 0
-        self._leaving: asyncio.Future[str]
-        self._ended: asyncio.Event
-        self._is_changing = False
-
-    async def start(self, group: asyncio.TaskGroup) -> None:
-        """Start a node, and return when it is ready."""
-        self._count += 1
-        self._leaving = asyncio.get_running_loop().create_future()
-        ready = asyncio.Event()
-        self._ended = asyncio.Event()
-        live = self._live(f"{self._name}-{self._count}", self._leaving, ready, self._ended)
-        group.create_task(live, name=self._name)
-        await ready.wait()
-
-    def leave(self, manner: str) -> None:
-        """Let the node go."""
-        if not self._leaving.done():
-            self._leaving.set_result(manner)
-
-    async def replace(self, group: asyncio.TaskGroup, manner: str) -> None:
-        """Let the node go and start another."""
-        if self._is_changing:
-            return
-        self._is_changing = True
-        self.leave(manner)
-        await self._ended.wait()
-        self.wire = self._world.wire()
-        await self.start(group)
-        self._is_changing = False
-
-    async def _live(self, name: str, leaving: asyncio.Future[str], ready: asyncio.Event, ended: asyncio.Event) -> None:
-        try:
-            async with self._world.runtime(name, self.wire, serve=True) as self.runtime:
-                ready.set()
-                if await leaving == "hurry":
-                    raise Hurry
-        except Hurry:
-            pass
-        ended.set()
-        await asyncio.sleep(EXPIRY)
-        await self._world.expire(Route(Lane.REPLY, name))
-
-
-class Stranger:
-    """Somebody on the hub who is no runtime, and sends what cannot be read, or nobody knows."""
-
-    def __init__(self, world: World, connection: Connection) -> None:
-        self._world = world
-        self._connection = connection
-        self._owed: dict[str, str] = {}
-        self._kinds: dict[str, set[str]] = {}
-
-    async def send(self) -> None:
-        """Send one of each."""
-        codec = self._world.hub.codec
-        electron = atomizer.Electron(id="unknown", atom_id="worlds.nobody", sender="stranger")
-        await self._send("malformed", b"\xc1 no electron", codec.content_type, FailureKind.MALFORMED)
-        await self._send("foreign", b"what is this", "text/plain", FailureKind.MALFORMED)
-        await self._send("unknown", codec.encode_electron(electron), codec.content_type, FailureKind.UNKNOWN_ATOM)
-
-    async def read(self) -> None:
-        """Read the answers, as long as the world lives."""
-        await self._connection.listen(Route(Lane.REPLY, "stranger"), 10)
-        while True:
-            delivery = await self._connection.receive(Lane.REPLY)
-            self._note(delivery)
-            await self._connection.settle(delivery, Settlement.ACK)
-
-    def depth(self, route: Route) -> int:
-        """Return how many frames wait on a route of the hub."""
-        return self._connection.depth(route) or 0
-
-    def check(self) -> None:
-        """I1: look whether everything was answered, and as what it is."""
-        for id, kind in self._owed.items():
-            if self._kinds.get(id) != {kind}:
-                self._world.accuse(f"I1: the stranger's {id!r} was answered by {self._kinds.get(id)}")
-
-    async def _send(self, id: str, body: bytes, content_type: str, kind: str) -> None:
-        await asyncio.sleep(self._world.chance.uniform(0, BUSY / 3))
-        try:
-            await self._connection.send(Frame(ROUTES[0], body, content_type, id, reply_to="stranger"))
-        except atomizer.NobodyThere:
-            return
-        self._owed[id] = kind
-
-    def _note(self, delivery: atomizer.Delivery) -> None:
-        try:
-            reply = self._world.hub.codec.decode_reply(delivery.body)
-        except Malformed as error:
-            self._world.accuse(f"the stranger was sent what cannot be read: {error}")
-            return
-        assert isinstance(reply, atomizer.Properties)
-        assert reply.failure is not None
-        self._kinds.setdefault(reply.electron_id, set()).add(reply.failure.kind)
-
-
-@asynccontextmanager
-async def stranger(world: World) -> AsyncGenerator[Stranger]:
-    """Let a stranger live."""
-    async with world.hub.connect() as connection:
-        odd = Stranger(world, connection)
-        reading = asyncio.create_task(odd.read(), name="stranger reads")
-        try:
-            yield odd
-        finally:
-            reading.cancel()
-            await asyncio.wait((reading,))
+LATE_TO_SETTLE = "left unsettled"
+"""What a fault may do inside: a settlement that it delays comes after the end of the connection."""
