@@ -18,10 +18,10 @@ __all__ = ("cleanup", "foreign_cancellation_as_broken")
 
 def cleanup(seconds: float) -> CancelScope:
     """
-    Open a scope for cleaning up: no cancellation reaches into it, and after so many seconds it ends all the same.
+    Open a scope for cleaning up: no cancelled scope around reaches into it, and after so many seconds it ends.
 
     In a cancelled scope each unshielded await is cancelled again, and a shield without an end is a stop that never
-    comes. It shields from cancel scopes; a further `task.cancel()` of asyncio itself goes through.
+    comes. A `task.cancel()` of asyncio's own goes through: whoever owns the task calls it once, before the clean-up.
 
     Args:
         seconds: How long the clean-up may take.

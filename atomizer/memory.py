@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ("MemoryConductor", "MemoryConnection")
 
-_WORK, _REQUEUE = Lane.WORK, Settlement.REQUEUE  # looked up on the class, an enum's member costs as much as a struct
+_REQUEUE = Settlement.REQUEUE  # looked up on its class, an enum's member costs as much as making a struct
 _CAPACITY = 10_000
 _MAY_HAVE_NOBODY = frozenset((Lane.DEAD, Lane.CONTROL, Lane.EVENT))
 
@@ -147,7 +147,7 @@ class MemoryConnection(Connection):
         ConductorUnavailable: The hub has connections on another event loop.
     """
 
-    __slots__ = ("_conductor", "_hub", "_inboxes", "_most_bytes", "_over", "_queues", "_sending", "_work", "listenings")
+    __slots__ = ("_conductor", "_hub", "_inboxes", "_most_bytes", "_over", "_queues", "_sending", "listenings")
 
     def __init__(self, conductor: MemoryConductor, hub: Hub) -> None:
         self.listenings: dict[Route, Listening] = {}
@@ -156,7 +156,6 @@ class MemoryConnection(Connection):
         self._queues = hub.queues
         self._most_bytes = conductor.max_body_bytes
         self._inboxes = {lane: Inbox() for lane in Lane}
-        self._work = self._inboxes[_WORK]
         self._sending: dict[asyncio.Future[bool], None] = {}  # in order
         self._over: type[ConductorBroken | ConductorClosed] | None = None
         hub.enter(self, asyncio.get_running_loop())
@@ -171,8 +170,6 @@ class MemoryConnection(Connection):
         """Take frames of a route; never waits. See `Connection.listen`."""
         if self._over is not None:
             raise self._error()
-        if credit < 0:
-            raise ValueError(f"route {str(route)!r}: credit is a number of deliveries, and cannot be {credit}")
         self._listening(route).grant(credit if route.lane.settled else inf)
 
     async def unlisten(self, route: Route) -> None:
@@ -216,7 +213,7 @@ class MemoryConnection(Connection):
         """Take the next delivery of a lane, if there is one: from its routes in turn."""
         if self._over is not None:
             raise self._error()
-        return (self._work if lane is _WORK else self._inboxes[lane]).take()
+        return self._inboxes[lane].take()
 
     async def _wait_for_delivery(self, inbox: Inbox) -> Delivery:
         waiter: asyncio.Future[MemoryDelivery | None] = asyncio.get_running_loop().create_future()

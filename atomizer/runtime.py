@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
 from ._core.broadcast import Broadcast, EventStream
-from ._core.flight import CURRENT
+from ._core.flight import current_flight
 from ._core.lifecycle import Happening, State, move
 from ._core.node import Node
 from ._core.signals import stopped_by_signals
@@ -263,13 +263,13 @@ class Atomizer(Asking):
         return health_of(self.statistics(), self._settings.abandoned_limit)
 
     async def _run(self, atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return await self._open_asker().run(CURRENT.get(), atom, args, kwargs)
+        return await self._open_asker().run(current_flight(), atom, args, kwargs)
 
     async def _send(self, atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Handle[Any]:
-        return await self._open_asker().send(CURRENT.get(), atom, args, kwargs)
+        return await self._open_asker().send(current_flight(), atom, args, kwargs)
 
     def _map(self, atom: Any, items: Any, **kwargs: Any) -> Results[Any]:
-        return self._open_asker().map(CURRENT.get(), atom, items, **kwargs)
+        return self._open_asker().map(current_flight(), atom, items, **kwargs)
 
     def _make_node(self) -> Node:
         return Node(

@@ -70,6 +70,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Seconds that one attempt to send may take until it counts as lost."""
     send_patience: Seconds = 30.0
     """Seconds that sending goes on over broken connections and full routes, where no deadline is nearer."""
+    connect_timeout: Seconds = 10.0
+    """Seconds that one attempt to connect may take, until it is given up and the next is made."""
     connect_patience: Seconds = 30.0
     """Seconds that the first connection of a conductor may take until starting fails."""
     cancel_grace: Seconds = 2.0
@@ -80,6 +82,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """How deep foreign JSON or MessagePack may be nested."""
     remember: Count = 10_000
     """How many ids of cancelled electrons a node remembers, to refuse them when they come late."""
+    remember_seconds: Seconds = 600.0
+    """Seconds for which they are remembered."""
     event_ring: Count = 1024
     """How many events a stream keeps for a slow reader before it drops the oldest."""
     backoff_first: Seconds = 0.05

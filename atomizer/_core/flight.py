@@ -22,7 +22,7 @@ from ..properties import Ending, FailureKind
 from ..registry import StateRefused
 from .admission import admit, time_left
 from .disposition import GIVE_BACK, Verdict, dispose
-from .identity import Identity
+from .identity import AuthorsError, Identity
 from .outcome import Outcomes
 from .threads import run_in_thread
 
@@ -43,10 +43,17 @@ if TYPE_CHECKING:
     from .tasks import Tasks
     from .threads import Threads
 
-__all__ = ("CURRENT", "Flight", "Flights")
+__all__ = ("CURRENT", "Flight", "Flights", "current_flight")
 
 CURRENT: ContextVar[Flight | None] = ContextVar("atomizer_flight", default=None)
 """The flight whose atom's code runs here."""
+
+
+def current_flight() -> Flight | None:
+    """Return the flight whose atom runs here; None outside of any, and in what an atom has left behind."""
+    flight = CURRENT.get()
+    return None if flight is None or (flight.identity is not None and flight.identity.done()) else flight
+
 
 _NEVER_READ = "(not read)"
 
@@ -70,6 +77,7 @@ class Flight:
         until: When its atom must have ended: the deadline or the limit.
         told: Why its atom was told to stop; None if it was not.
         abandoned: Its atom did not stop, and another answers for it.
+        registration: Its atom, once it is known.
         children: What its atom has sent and not heard of.
     """
 
@@ -83,6 +91,7 @@ class Flight:
         "hold",
         "identity",
         "link",
+        "registration",
         "ring",
         "started_ns",
         "told",
@@ -104,7 +113,14 @@ class Flight:
         self.ring: Ring | None = None
         self.told: FailureKind | Settlement | None = None
         self.abandoned: bool = False
+        self.registration: Registration | None = None
         self.children: dict[Child, None] | None = None
+
+    def abort_children(self) -> None:
+        """Cancel what its atom has sent and not heard of."""
+        children, self.children = self.children, None
+        for child in children or ():
+            child.abort()
 
     def __repr__(self) -> str:
         atom_id = self.electron.atom_id if self.electron is not None else _NEVER_READ
@@ -182,6 +198,7 @@ class Flights:
         if flight.told is not None or (flight.identity is not None and flight.identity.done()):
             return  # it stops already, or it is over and being answered
         flight.told = why
+        flight.abort_children()  # a thread waits for them, and hears of nothing else
         if flight.identity is not None:
             flight.identity.cancel()
             self._watch(flight, self._clock.monotonic() + self._settings.cancel_grace, lambda: self._abandon(flight))
@@ -249,30 +266,43 @@ class Flights:
         refusal = admit(
             electron,
             known=registration is not None,
-            cancelled=electron.id in self._cancelled or flight.told is not None,
+            cancelled=self._cancelled.holds(electron.id) or flight.told is not None,
             utc_ns=flight.started_ns,
         )
         if refusal is not None:
+            self._cancelled.discard(electron.id)  # said once: the same id may be asked again
             unknown = refusal.kind is FailureKind.UNKNOWN_ATOM
             return self._refuse(
                 flight, refusal.kind, self._registry.miss(electron.atom_id) if unknown else refusal.message
             )
         assert registration is not None  # noqa: S101  # admitted means known
+        return await self._meet(flight, electron, registration)
+
+    async def _meet(self, flight: Flight, electron: Electron, registration: Registration) -> Verdict:
+        """Bond, run, encode, dispose: whatever is the application's own code runs as the atom, never as the worker."""
+        worker = asyncio.current_task()
+        assert worker is not None  # noqa: S101  # a worker is a task
+        CURRENT.set(flight)
+        flight.worker, flight.registration = worker, registration
+        flight.identity = identity = Identity(worker, copy_context(), electron.atom_id)
+        CURRENT.set(None)
         try:
-            coroutine = self._bond(flight, electron, registration)
+            coroutine = identity.call(self._bond, flight, electron, registration)
+            await self._run(flight, electron, identity, coroutine)
+            if flight.abandoned:
+                return GIVE_BACK  # never sent: another has answered
+            return self._dispose(flight, electron, registration)
         except Malformed as error:
             return self._refuse(flight, FailureKind.PAYLOAD_REFUSED, str(error))
         except StateRefused as error:
             return self._refuse(flight, FailureKind.STATE_REFUSED, str(error))
-        except BaseException as error:  # the application's own types run code too: it is an atom's fault
-            return self._conclusion(flight, self._outcomes.raised(flight, error))
-        value = await self._run(flight, electron, coroutine)
-        if flight.abandoned:
-            return GIVE_BACK  # never sent: another has answered
-        return self._dispose(flight, electron, registration, value)
+        except AuthorsError as error:
+            return self._conclusion(flight, self._outcomes.raised(flight, error.inner))
+        finally:
+            identity.end()
 
     def _bond(self, flight: Flight, electron: Electron, registration: Registration) -> Coroutine[Any, Any, Any]:
-        """Bring electron and atom together: the arguments are checked before anything of the atom's is called."""
+        """Bring electron and atom together: the arguments are checked before the atom is called."""
         definition = registration.definition
         args, kwargs = definition.arguments(electron, self._bounds)
         instance = registration.instance(electron.copy_state)
@@ -281,25 +311,18 @@ class Flights:
             return registration.call(instance, bond, electron, args, kwargs)
         return run_in_thread(self._threads, registration.thunk(instance, bond, electron, args, kwargs))
 
-    async def _run(self, flight: Flight, electron: Electron, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        """Run the atom as itself, until it ends or its time is up. What it raises is in `flight.identity.error`."""
+    async def _run(
+        self, flight: Flight, electron: Electron, identity: Identity, coroutine: Coroutine[Any, Any, Any]
+    ) -> None:
+        """Run the atom until it ends or its time is up. What it gave is in `identity.value`, or `identity.error`."""
         self._set_time(flight, electron)
-        worker = asyncio.current_task()
-        assert worker is not None  # noqa: S101  # a worker is a task
-        CURRENT.set(flight)
-        flight.worker = worker
-        flight.identity = identity = Identity(worker, coroutine, copy_context(), electron.atom_id)
         self._report.tell(ElectronBonded, flight)
-        if flight.told is not None:
-            identity.cancel()
         try:
-            return await identity.drive()
+            await identity.drive(coroutine)
         finally:
-            CURRENT.set(None)
             if flight.ring is not None:
                 flight.ring.cancel()
-            if flight.children:
-                _abort_all(flight.children)
+            flight.abort_children()
 
     def _set_time(self, flight: Flight, electron: Electron) -> None:
         left, limit = time_left(electron, flight.started_ns), electron.limit
@@ -323,16 +346,16 @@ class Flights:
         flight.abandoned = True
         self.abandoned += 1
         self._report.tell(AtomAbandoned, flight, error=f"told to stop: {flight.told}")
-        if flight.children:
-            _abort_all(flight.children)
+        flight.abort_children()
         verdict = self._conclusion(flight, self._outcomes.interrupted(flight, flight.told, None, Ending.ABANDONED))
         self._tasks.start(self._conclude(flight, verdict), f"atomizer abandoned {flight.delivery.id}")
 
-    def _dispose(self, flight: Flight, electron: Electron, registration: Registration, value: object) -> Verdict:
+    def _dispose(self, flight: Flight, electron: Electron, registration: Registration) -> Verdict:
         identity, told = flight.identity, flight.told
-        error = identity.error if identity is not None else None
+        assert identity is not None  # noqa: S101  # it has run
+        error = identity.error
         if error is None:
-            return self._conclusion(flight, self._returned(flight, electron, registration, value))
+            return self._conclusion(flight, self._returned(flight, electron, registration, identity))
         if told is Settlement.REQUEUE or (told is None and _is_ended_from_outside(flight, error)):
             self._report.tell(ElectronRequeued, flight, reason="this node stops")
             return GIVE_BACK
@@ -340,13 +363,13 @@ class Flights:
             return self._conclusion(flight, self._outcomes.interrupted(flight, told, error, Ending.STOPPED))
         return self._conclusion(flight, self._outcomes.raised(flight, error))
 
-    def _returned(self, flight: Flight, electron: Electron, registration: Registration, value: object) -> Properties:
+    def _returned(
+        self, flight: Flight, electron: Electron, registration: Registration, identity: Identity
+    ) -> Properties:
         try:
-            result = registration.definition.encode_result(value)
+            result = identity.call(registration.definition.encode_result, identity.value)
         except ValueError as error:
             return self._outcomes.refused(flight, FailureKind.RESULT_REFUSED, str(error))
-        except BaseException as error:  # encoding runs the application's own code
-            return self._outcomes.raised(flight, error)
         if len(result.body) > self._settings.max_payload_bytes:
             return self._outcomes.too_large(flight, len(result.body), self._settings.max_payload_bytes)
         return self._outcomes.completed(flight, electron, result)
@@ -358,12 +381,6 @@ class Flights:
     def _conclusion(self, flight: Flight, properties: Properties) -> Verdict:
         self._report.outcome(flight, properties)
         return dispose(properties, flight.delivery.reply_to)
-
-
-def _abort_all(children: dict[Child, None]) -> None:
-    for child in tuple(children):
-        child.abort()
-    children.clear()
 
 
 def _is_ended_from_outside(flight: Flight, error: BaseException) -> bool:

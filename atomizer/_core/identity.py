@@ -16,13 +16,17 @@ from asyncio import isfuture
 from asyncio.tasks import _enter_task, _leave_task  # pyright: ignore[reportPrivateUsage]  # documented, see above
 from contextvars import copy_context
 from types import coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..errors import AtomizerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
     from contextvars import Context
 
-__all__ = ("Identity",)
+__all__ = ("AuthorsError", "Identity")
+
+T = TypeVar("T")
 
 
 class Identity:
@@ -30,6 +34,7 @@ class Identity:
     What `asyncio.current_task()` is while an atom's own code runs: as much of a task as running code asks of one.
 
     Attributes:
+        value: What the atom returned, once it is over.
         error: What the atom raised, once it is over.
         forsaken: Set by the runtime before it cancels the worker: the coroutine is not stepped again.
     """
@@ -45,22 +50,26 @@ class Identity:
         "_must_cancel",
         "_name",
         "_over",
+        "_waits_for",
         "error",
         "forsaken",
+        "value",
     )
 
     # `_must_cancel` and `_fut_waiter` carry the names that anyio's cancel scopes look for on a task.
 
-    def __init__(self, host: asyncio.Task[Any], coro: Coroutine[Any, Any, Any], context: Context, name: str) -> None:
+    def __init__(self, host: asyncio.Task[Any], context: Context, name: str) -> None:
         self._host = host
-        self._coro = coro
+        self._coro: Coroutine[Any, Any, Any] | None = None
         self._context: Context | None = context
         self._name = name
         self._over = False
         self._cancelling = 0
         self._must_cancel = False
         self._fut_waiter: asyncio.Future[Any] | None = None
+        self._waits_for: Any = None
         self._callbacks: list[tuple[Callable[[Identity], object], Context | None]] | None = None
+        self.value: Any = None
         self.error: BaseException | None = None
         self.forsaken: bool = False
 
@@ -115,8 +124,8 @@ class Identity:
         """Rename it; only this electron is affected."""
         self._name = str(value)
 
-    def get_coro(self) -> Coroutine[Any, Any, Any]:
-        """The atom's coroutine."""
+    def get_coro(self) -> Coroutine[Any, Any, Any] | None:
+        """The atom's coroutine; None before it is made."""
         return self._coro
 
     def get_context(self) -> Context:
@@ -146,45 +155,46 @@ class Identity:
     def __repr__(self) -> str:
         return f"<Identity {self._name!r} {'over' if self._over else 'running'} on {self._host.get_name()!r}>"
 
+    def call(self, function: Callable[..., T], *args: Any) -> T:
+        """
+        Call a function as the atom: its author's code for arguments, state and result runs like the atom itself.
+
+        Raises:
+            AuthorsError: It raised what no refusal is; even `SystemExit` is an answer here, and not the end of the worker.
+            Exception: A refusal, as `ValueError` or one of atomizer's own.
+        """
+        host, loop, run = self._host, self._host.get_loop(), self.get_context().run
+        _leave_task(loop, host)
+        _enter_task(loop, self)  # type: ignore[arg-type]  # it is what running code asks of a task
+        try:
+            return run(function, *args)
+        except (ValueError, AtomizerError):
+            raise
+        except BaseException as error:
+            raise AuthorsError(error) from error
+        finally:
+            _leave_task(loop, self)  # type: ignore[arg-type]  # as above
+            _enter_task(loop, host)
+
     @coroutine
-    def drive(self) -> Generator[Any, Any, Any]:
+    def drive(self, coro: Coroutine[Any, Any, Any]) -> Generator[Any, Any, None]:
         """
         Run the atom's coroutine to its end, on the task that awaits this.
 
-        Returns:
-            What the atom returned; None if it raised: `error` then holds what. An atom's exception never raises here.
+        What it returns is in `value` then, what it raises in `error`: an atom's exception never raises here.
 
         Raises:
             CancelledError: The host was cancelled and the atom is forsaken: the coroutine is left where it stands.
 
         Cancellation: of the host goes on to the atom.
         """
-        host, loop, coro, run = self._host, self._host.get_loop(), self._coro, self.get_context().run
+        self._coro = coro
         step: Callable[[Any], Any] = coro.send
         value: Any = None
         try:
-            while True:
-                if self._must_cancel:
-                    self._must_cancel = False
-                    step, value = coro.throw, asyncio.CancelledError()
-                _leave_task(loop, host)
-                _enter_task(loop, self)  # type: ignore[arg-type]  # it is what running code asks of a task
+            while self._step(step, value):
                 try:
-                    waiter = run(step, value)
-                except StopIteration as end:
-                    return end.value
-                except BaseException as error:  # whatever an atom raises is its answer, never our end
-                    trace = error.__traceback__
-                    self.error = error.with_traceback(trace and trace.tb_next)  # without this frame, which knows it
-                    return None
-                finally:
-                    _leave_task(loop, self)  # type: ignore[arg-type]  # as above
-                    _enter_task(loop, host)
-                self._fut_waiter = future = waiter if isfuture(waiter) else None  # junk is the host task's to refuse
-                if self._must_cancel and future is not None and future.cancel():
-                    self._must_cancel = False
-                try:
-                    value = yield waiter
+                    value = yield self._waits_for
                     step = coro.send
                 except GeneratorExit:  # the loop is gone
                     raise
@@ -193,13 +203,54 @@ class Identity:
                         raise
                     step, value = coro.throw, error
                 finally:
-                    self._fut_waiter = None
+                    self._fut_waiter = self._waits_for = None
         finally:
-            self._end()
+            self._over = True
+            self._tell_callbacks()
 
-    def _end(self) -> None:
-        """Be over: from now on nothing can cancel this."""
+    def _step(self, step: Callable[[Any], Any], value: Any) -> bool:
+        """Take the coroutine one step on, as itself. Returns whether it goes on: it then waits for `_waits_for`."""
+        host, loop = self._host, self._host.get_loop()
+        if self._must_cancel and self._coro is not None:
+            self._must_cancel = False
+            step, value = self._coro.throw, asyncio.CancelledError()
+        _leave_task(loop, host)
+        _enter_task(loop, self)  # type: ignore[arg-type]  # as above
+        try:
+            self._waits_for = waiter = self.get_context().run(step, value)
+        except StopIteration as end:
+            self.value = end.value
+            return False
+        except BaseException as error:  # whatever an atom raises is its answer, never our end
+            trace = error.__traceback__
+            self.error = error.with_traceback(trace and trace.tb_next)  # without this frame, which knows it
+            return False
+        finally:
+            _leave_task(loop, self)  # type: ignore[arg-type]  # as above
+            _enter_task(loop, host)
+        self._fut_waiter = future = waiter if isfuture(waiter) else None  # junk is the host task's to refuse
+        if self._must_cancel and future is not None and future.cancel():
+            self._must_cancel = False
+        return True
+
+    def end(self) -> None:
+        """Be over for good: nothing can cancel this, and it knows nothing any more of the flight."""
         self._over = True
-        self._context = None  # it knows the flight, which knows this: a cycle for each electron
+        self._context = None
+
+    def _tell_callbacks(self) -> None:
         for fn, context in self._callbacks or ():
             self.get_loop().call_soon(fn, self, context=context)
+
+
+class AuthorsError(Exception):
+    """
+    What the code of an atom's author raised outside of the atom itself.
+
+    Attributes:
+        inner: The exception.
+    """
+
+    def __init__(self, inner: BaseException) -> None:
+        self.inner = inner
+        super().__init__(inner)

@@ -91,7 +91,7 @@ class Node:
             alarm=self.alarm,
             tasks=self.tasks,
             threads=self.threads,
-            cancelled=Remembered(settings.remember),
+            cancelled=Remembered(settings.clock, most=settings.remember, seconds=settings.remember_seconds),
             make_bond=make_bond,
             on_landed=self._moved.set,
         )

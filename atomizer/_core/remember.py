@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..settings import Clock
+
 __all__ = ("Remembered",)
 
 
 class Remembered:
-    """A set of ids that forgets the oldest beyond its size."""
+    """A set of ids that forgets the oldest beyond its size, and each after a while."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, clock: Clock, *, most: int, seconds: float) -> None:
+        self._clock = clock
         self._most = most
-        self._ids: dict[str, None] = {}
+        self._seconds = seconds
+        self._since: dict[str, float] = {}
 
     def add(self, electron_id: str) -> None:
         """Remember an id, as the newest."""
-        self._ids.pop(electron_id, None)
-        self._ids[electron_id] = None
-        if len(self._ids) > self._most:
-            del self._ids[next(iter(self._ids))]
+        self._since.pop(electron_id, None)
+        self._since[electron_id] = self._clock.monotonic()
+        if len(self._since) > self._most:
+            del self._since[next(iter(self._since))]
 
-    def __contains__(self, electron_id: str) -> bool:
-        return electron_id in self._ids
+    def discard(self, electron_id: str) -> None:
+        """Forget an id, if it is remembered."""
+        self._since.pop(electron_id, None)
+
+    def holds(self, electron_id: str) -> bool:
+        """Whether an id is remembered. Costs next to nothing while none is."""
+        since = self._since.get(electron_id) if self._since else None
+        return since is not None and self._clock.monotonic() - since <= self._seconds
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self._since)

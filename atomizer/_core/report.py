@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 
 __all__ = ("Report",)
 
+_NOT_STARTED = frozenset(
+    (
+        FailureKind.MALFORMED,
+        FailureKind.UNKNOWN_ATOM,
+        FailureKind.PAYLOAD_REFUSED,
+        FailureKind.STATE_REFUSED,
+    )
+)
+
 
 class Report:
     """
@@ -61,7 +70,7 @@ class Report:
             self.tell(ElectronCancelled, flight, ending=failure.ending)
         elif failure.kind == FailureKind.EXPIRED:
             self.tell(ElectronExpired, flight, error=error)
-        elif flight.identity is None:
+        elif failure.kind in _NOT_STARTED:
             self.tell(ElectronRefused, flight, failure=failure.kind, error=error)
         else:
             self.tell(ElectronFailed, flight, failure=failure.kind, error=error)

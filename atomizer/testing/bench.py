@@ -57,7 +57,7 @@ class Bench(ABC):
         return None
 
     def small(self) -> Conductor | None:
-        """Return a conductor whose routes hold at most 100 frames; None where they have no bound."""
+        """Return a conductor whose routes hold at most 100 frames, cut as others; None where there is no bound."""
         return None
 
     @property

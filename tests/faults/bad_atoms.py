@@ -437,7 +437,7 @@ class Trap(dict[str, object]):
         raise Leaked("hands off")
 
 
-@bad(raises(f"{__name__}.Leaked", "hands off"))
+@bad(raises(f"{Leaked.__module__}.Leaked", "hands off"))
 async def returns_a_trap() -> object:
     """Return what runs code that raises when it is encoded."""
     return Trap(inside=object())

@@ -19,8 +19,9 @@ async def fly(atom: Atom) -> tuple[Any, Identity]:
     """Drive one coroutine on this task, as a worker does."""
     host = asyncio.current_task()
     assert host is not None
-    identity = Identity(host, atom(), contextvars.copy_context(), "test")
-    return await identity.drive(), identity
+    identity = Identity(host, contextvars.copy_context(), "test")
+    await identity.drive(atom())
+    return identity.value, identity
 
 
 async def good() -> str:
@@ -124,10 +125,10 @@ async def test_an_identity_is_cancelled_like_a_task() -> None:
 
     host = asyncio.current_task()
     assert host is not None
-    identity = Identity(host, hangs(), contextvars.copy_context(), "test")
+    identity = Identity(host, contextvars.copy_context(), "test")
     asyncio.get_running_loop().call_soon(identity.cancel)
 
-    await identity.drive()
+    await identity.drive(hangs())
 
     assert isinstance(identity.error, asyncio.CancelledError)
     assert identity.cancelled()
@@ -202,8 +203,8 @@ async def test_a_forsaken_atom_is_not_stepped_again() -> None:
     async def worker() -> None:
         host = asyncio.current_task()
         assert host is not None
-        identities.append(Identity(host, stubborn(), contextvars.copy_context(), "test"))
-        await identities[0].drive()
+        identities.append(Identity(host, contextvars.copy_context(), "test"))
+        await identities[0].drive(stubborn())
 
     task = asyncio.create_task(worker())
     await asyncio.sleep(0)

@@ -408,13 +408,6 @@ async def test_delivery_is_settled_where_it_was_received() -> None:
         await one.settle(delivery, Settlement.ACK)
 
 
-async def test_credit_below_zero_is_refused() -> None:
-    """A negative credit is the caller's fault."""
-    async with MemoryConductor().connect() as connection:
-        with pytest.raises(ValueError, match="cannot be -1"):
-            await connection.listen(WORK, -1)
-
-
 async def test_sink_of_another_lane_is_declined() -> None:
     """Only replies are handed over by a sink."""
     async with MemoryConductor().connect() as connection:
