@@ -13,6 +13,7 @@ from .codec import codec_for
 from .errors import (
     AtomFailed,
     AtomUnknown,
+    ConductorUnavailable,
     ConductorUnknown,
     Malformed,
     NobodyThere,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from ._core.alarm import Alarm
     from ._core.broadcast import Broadcast, EventStream
-    from ._core.correlation import Correlation
+    from ._core.correlation import Correlation, Expecting
     from ._core.flight import Flight
     from ._core.outbound import Outbound
     from ._core.slots import Slots
@@ -114,13 +115,11 @@ class Asker:
             self._slots.check_room()
         deadline = self._outbound.deadline(options, owner)
         electron = self._electron(target, args, kwargs, options, parent, deadline)
+        link = self._link(options, parent)
         handle: Handle[Any] = Handle(
-            electron.id, target.atom_id, self, read=target.read, raises=target.raises, parent=owner
+            electron.id, target.atom_id, self, read=target.read, raises=target.raises, parent=parent, link=link
         )
-        handle.link = link = self._link(options, parent)
         await self._post(handle, link, electron, target, options, deadline)
-        if not electron.reply:
-            handle.fail(NoReplyAsked(f"electron {electron.id!r} was sent with reply=False: no outcome comes back"))
         return handle
 
     def map(
@@ -143,7 +142,7 @@ class Asker:
                 return _failed_at_once(error, self)
 
         most = 2 * self._settings.slots if limit is None else limit
-        return Results(items, send, limit=most, ordered=ordered)
+        return Results(items, send, limit=most, ordered=ordered, flight=parent, patience=self._settings.cancel_grace)
 
     # What comes back
 
@@ -152,12 +151,18 @@ class Asker:
         try:
             reply = codec_for(delivery.content_type).decode_reply(delivery.body, self._bounds)
         except Malformed as error:
-            self._broadcast.emit(PropertiesUnclaimed, electron_id=delivery.id, error=f"malformed: {error}")
+            self._take_malformed(delivery, error)
             return
         if isinstance(reply, Properties):
             self._take_properties(reply)
         elif isinstance(reply, Progress):
             self._take_progress(reply)
+
+    def _take_malformed(self, delivery: Delivery, error: Malformed) -> None:
+        self._broadcast.emit(PropertiesUnclaimed, electron_id=delivery.id, error=f"malformed: {error}")
+        handle = self._correlation.take(delivery.id)
+        if handle is not None:  # nothing better will come: whoever waits would wait for ever
+            handle.resolve(_failed(handle, FailureKind.MALFORMED, f"the reply could not be read: {error}"))
 
     def _take_properties(self, properties: Properties) -> None:
         handle = self._correlation.take(properties.electron_id)
@@ -189,7 +194,11 @@ class Asker:
 
     def cancel(self, handle: Handle[Any]) -> None:
         """Tell every node to stop an electron; without an answer from any it counts as cancelled after a while."""
+        if handle.link is None:
+            return  # it was never sent
         self._outbound.cancel(handle.link, handle.electron_id)
+        if handle.done:
+            return  # sent with reply=False: nobody waits for an answer
         patience = 2 * self._settings.cancel_grace + self._settings.confirm_timeout
         message = "it was cancelled, and no node has answered: whoever takes it now refuses it"
         self._give_up(handle, self._clock.monotonic() + patience, FailureKind.CANCELLED, message)
@@ -236,7 +245,10 @@ class Asker:
             return link
         if parent is not None and self._links.get(parent.link.name) is parent.link:
             return parent.link
-        return next(iter(self._links.values()))
+        link = next(iter(self._links.values()), None)
+        if link is None:
+            raise ConductorUnavailable("this runtime has no conductor (any more): register one before asking")
+        return link
 
     async def _post(
         self, handle: Handle[Any], link: Link, electron: Electron, target: Target, options: Options, deadline: float
@@ -244,9 +256,15 @@ class Asker:
         """Enter the handle, then send: a reply may come before `send` returns."""
         if electron.reply:
             self._expect(handle, deadline)
+        else:
+            handle.fail(NoReplyAsked(f"electron {electron.id!r} was sent with reply=False: no outcome comes back"))
+        if not options.detached:
+            handle.adopt()
         try:
             if not self._outbound.post_nowait(link, electron, target.route, options):
-                await wait_lending(lambda: self._outbound.post(link, electron, target.route, options, deadline))
+                await wait_lending(
+                    lambda: self._outbound.post(link, electron, target.route, options, deadline), handle.parent
+                )
         except NobodyThere as error:
             self._forget(handle)
             raise self._unknown(target, electron, options) from error
@@ -263,25 +281,27 @@ class Asker:
         if deadline < inf:
             message = "no answer came until its deadline and the grace after it (Settings.grace)"
             self._give_up(handle, deadline + self._settings.grace, FailureKind.NO_ANSWER, message)
-        handle.adopt()
 
     def _forget(self, handle: Handle[Any]) -> None:
-        self._correlation.take(handle.electron_id)
+        self._take_out(handle)
+        handle.disarm()
         handle.disown()
 
-    def _give_up(self, handle: Handle[Any], when: float, kind: FailureKind, message: str) -> None:
-        def give_up() -> None:
+    def _take_out(self, handle: Handle[Any]) -> None:
+        """Take out this very handle: by now its id may stand for another request."""
+        if self._correlation.find(handle.electron_id) is handle:
             self._correlation.take(handle.electron_id)
-            handle.resolve(
-                Properties(
-                    electron_id=handle.electron_id,
-                    atom_id=handle.atom_id,
-                    failure=Failure(kind=kind, message=message),
-                )
-            )
+
+    def _give_up(self, handle: Handle[Any], when: float, kind: FailureKind, message: str) -> None:
+        """Answer a handle at a moment, if nobody else has: at the earlier one, if it has a moment already."""
+
+        def give_up() -> None:
+            self._take_out(handle)
+            handle.resolve(_failed(handle, kind, message))
 
         if handle.ring is not None:
-            handle.ring.cancel()
+            when = min(when, handle.ring.when)
+            handle.disarm()
         handle.ring = self._alarm.at(when, give_up)
 
     def _unknown(self, target: Target, electron: Electron, options: Options) -> AtomUnknown:
@@ -309,6 +329,12 @@ class AtomById:
     def read(self, properties: Properties) -> object:
         """Read the result as the type the asker said, if it said one."""
         return reader_of(Any if self._result is None else self._result)(properties)
+
+
+def _failed(handle: Expecting, kind: FailureKind, message: str) -> Properties:
+    """Make the outcome of an electron that no node has told."""
+    failure = Failure(kind=kind, message=message)
+    return Properties(electron_id=handle.electron_id, atom_id=handle.atom_id, failure=failure)
 
 
 def _failed_at_once(error: AtomFailed, desk: Asker) -> Handle[Any]:

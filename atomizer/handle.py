@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from copy import copy
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
 
 from ._core.flight import CURRENT
-from .errors import Malformed
+from .errors import Malformed, NoReplyAsked
 from .properties import Failure, FailureKind, Progress, Properties, failed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Awaitable, Callable, Generator
 
+    from ._core.alarm import Ring
     from ._core.broadcast import EventStream
     from ._core.flight import Flight
+    from ._core.supervision import Link
     from .errors import AtomFailed, AtomizerError
 
 __all__ = ("Handle",)
 
 R_co = TypeVar("R_co", covariant=True)
+T = TypeVar("T")
 
 
 class Desk(Protocol):
@@ -50,7 +54,6 @@ class Handle(Generic[R_co]):
         "_desk",
         "_error",
         "_listeners",
-        "_parent",
         "_properties",
         "_raises",
         "_read",
@@ -58,6 +61,7 @@ class Handle(Generic[R_co]):
         "atom_id",
         "electron_id",
         "link",
+        "parent",
         "progress",
         "ring",
     )
@@ -71,16 +75,17 @@ class Handle(Generic[R_co]):
         read: Callable[[Properties], Any],
         raises: tuple[type[BaseException], ...] = (),
         parent: Flight | None = None,
+        link: Link | None = None,
     ) -> None:
         self.electron_id: str = electron_id
         self.atom_id: str = atom_id
         self.progress: Progress | None = None
-        self.link: Any = None
-        self.ring: Any = None
+        self.parent: Flight | None = parent
+        self.link: Link | None = link
+        self.ring: Ring | None = None
         self._desk = desk
         self._read = read
         self._raises = raises
-        self._parent = parent
         self._properties: Properties | None = None
         self._error: AtomizerError | None = None
         self._waiters: list[asyncio.Future[None]] = []
@@ -130,9 +135,9 @@ class Handle(Generic[R_co]):
         Cancellation: cancels nothing but this waiting.
         """
         if self._properties is None and self._error is None:
-            await wait_lending(self._wait)
+            await wait_lending(self._wait, self.parent)
         if self._error is not None:
-            raise self._error
+            raise copy(self._error)  # each waiter has a traceback of its own
         assert self._properties is not None  # noqa: S101  # one of the two is there
         return self._properties
 
@@ -141,7 +146,7 @@ class Handle(Generic[R_co]):
         Ask for the electron to be stopped, wherever it is: queued, running, or on its way.
 
         Returns at once; `properties()` then gives *cancelled* (its `failure.ending` says how), or the real outcome when
-        it was too late.
+        it was too late. Of an electron that was sent with `Options(reply=False)` nothing is heard.
         """
         self.abort()
 
@@ -152,23 +157,27 @@ class Handle(Generic[R_co]):
     # What the runtime does with it
 
     def abort(self) -> None:
-        """Cancel the electron if it is outstanding. Never waits."""
-        if not self.done:
+        """Cancel the electron if its outcome is not here: asked for without a reply, it never is. Never waits."""
+        if not self.done or isinstance(self._error, NoReplyAsked):
             self._desk.cancel(self)
 
     def adopt(self) -> None:
         """Become a child of the atom that sent this electron: it is cancelled when that atom ends before it."""
-        if self._parent is not None:
-            if self._parent.children is None:
-                self._parent.children = {}
-            self._parent.children[self] = None
+        if self.parent is not None:
+            if self.parent.children is None:
+                self.parent.children = {}
+            self.parent.children[self] = None
 
     def disown(self) -> None:
-        """Be nobody's child and nobody's duty any more."""
+        """Be nobody's child any more."""
+        if self.parent is not None and self.parent.children is not None:
+            self.parent.children.pop(self, None)
+
+    def disarm(self) -> None:
+        """Wait without an end again: nothing gives this electron up any more."""
         if self.ring is not None:
             self.ring.cancel()
-        if self._parent is not None and self._parent.children is not None:
-            self._parent.children.pop(self, None)
+            self.ring = None
 
     def resolve(self, properties: Properties) -> None:
         """Take the outcome."""
@@ -194,6 +203,7 @@ class Handle(Generic[R_co]):
             self._listeners.append(call)
 
     def _finish(self) -> None:
+        self.disarm()
         self.disown()
         for waiter in self._waiters:
             if not waiter.done():
@@ -216,7 +226,7 @@ class Handle(Generic[R_co]):
         error = failed(failure, atom_id=self.atom_id, electron_id=properties.electron_id)
         for kind in self._raises:
             if failure.type == f"{kind.__module__}.{kind.__qualname__}":
-                raise kind(failure.message) from error
+                _raise_as(kind, error)
         raise error
 
     def _misfit(self, properties: Properties, error: Exception) -> AtomFailed:
@@ -228,9 +238,24 @@ class Handle(Generic[R_co]):
         return failed(failure, atom_id=self.atom_id, electron_id=self.electron_id)
 
 
-async def wait_lending(wait: Callable[[], Any]) -> Any:
-    """Wait for something; if an atom does it, its slot is lent meanwhile."""
-    flight = CURRENT.get()
+def _raise_as(kind: type[BaseException], error: AtomFailed) -> NoReturn:
+    """Raise a failure as the exception its atom declares; as it is, if that cannot be made of a message alone."""
+    try:
+        declared = kind(error.failure.message)
+    except Exception:
+        raise error from None
+    raise declared from error
+
+
+async def wait_lending(wait: Callable[[], Awaitable[T]], flight: Flight | None = None) -> T:
+    """
+    Wait for something; if an atom does it, its slot is lent meanwhile.
+
+    Args:
+        wait: Starts the waiting.
+        flight: Whose atom waits, where the context does not say: an atom may ask from a context of its own making.
+    """
+    flight = CURRENT.get() or flight
     if flight is None:
         return await wait()
     flight.hold.lend()

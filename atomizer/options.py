@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Literal, TypedDict
 
 from msgspec import Struct, structs
 
 __all__ = ("OptionFields", "Options")
+
+_LONGEST = 1e9  # seconds, thirty years: beyond it clocks and timers overflow
+_LONGEST_ID = 256
 
 
 class Options(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -17,6 +21,7 @@ class Options(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Raises:
         ValueError: A value is outside its range.
+        TypeError: Seconds are no number.
     """
 
     timeout: float | None = None
@@ -44,11 +49,11 @@ class Options(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def __post_init__(self) -> None:
         for name in ("timeout", "limit", "delay"):
-            seconds = getattr(self, name)
-            if seconds is not None and not seconds >= 0:
-                raise ValueError(f"Options.{name} is in seconds and cannot be {seconds!r}")
+            _check_seconds(name, getattr(self, name))
         if self.priority not in (None, -1, 0, 1):
             raise ValueError(f"Options.priority is -1, 0 or 1, not {self.priority!r}")
+        if self.id is not None and not 1 <= len(self.id) <= _LONGEST_ID:
+            raise ValueError(f"Options.id has 1 to {_LONGEST_ID} characters, not {len(self.id)}")
 
     def over(self, other: Options) -> Options:
         """Lay these options over others: what is said here counts, but the smaller limit wins."""
@@ -60,6 +65,17 @@ class Options(Struct, frozen=True, kw_only=True, omit_defaults=True):
         limits = [options.limit for options in (self, other) if options.limit is not None]
         merged["limit"] = min(limits, default=None)
         return Options(**merged)
+
+
+def _check_seconds(name: str, seconds: object) -> None:
+    if seconds is None:
+        return
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise TypeError(f"Options.{name} is a number of seconds, not {seconds!r}")
+    if not seconds >= 0:
+        raise ValueError(f"Options.{name} is in seconds and cannot be {seconds!r}")
+    if _LONGEST < seconds < inf:
+        raise ValueError(f"Options.{name} is at most {_LONGEST:,.0f} seconds, not {seconds!r}: no end is math.inf")
 
 
 class OptionFields(TypedDict, total=False):

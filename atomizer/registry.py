@@ -160,9 +160,32 @@ class Registry:
             if id is not None or route is not None or share is not None:
                 raise RegistrationRefused(f"conductor {item.name!r}: id=, route= and share= are for atoms")
             return self._add_conductor(item, replace=replace)
-        registration = _registration(_plain(item), id, route, share)
-        self._add_atom(registration, replace=replace)
+        registration = self.prepare(item, id=id, route=route, share=share, replace=replace)
+        self.add(registration)
         return registration
+
+    def prepare(
+        self,
+        item: Registrable,
+        *,
+        id: str | None = None,
+        route: str | None = None,
+        share: bool | None = None,
+        replace: bool = False,
+    ) -> Registration:
+        """
+        Do all of `register` but the last step: an atom that must be opened first is `add`ed when it is open.
+
+        Raises:
+            RegistrationRefused: As `register`.
+        """
+        registration = _registration(_plain(item), id, route, share)
+        self._refuse_duplicate(registration, replace=replace)
+        return registration
+
+    def add(self, registration: Registration) -> None:
+        """Let an atom be found from now on, in place of any other of its id."""
+        self._by_id[registration.definition.atom_id] = registration
 
     def unregister(self, item: Registrable | Conductor | str) -> Registration | Conductor:
         """
@@ -174,11 +197,23 @@ class Registry:
         Raises:
             RegistrationRefused: It is not registered here, or under several ids.
         """
+        found = self.found(item)
+        if isinstance(found, Conductor):
+            return self._conductors.pop(found.name)
+        return self._by_id.pop(found.definition.atom_id)
+
+    def found(self, item: Registrable | Conductor | str) -> Registration | Conductor:
+        """
+        Return what something is registered as.
+
+        Raises:
+            RegistrationRefused: It is not registered here, or under several ids.
+        """
         if isinstance(item, Conductor):
             if self._conductors.get(item.name) is not item:
                 raise RegistrationRefused(f"conductor {item.name!r} is not registered in {self._name}")
-            return self._conductors.pop(item.name)
-        return self._by_id.pop(self._id_registered(item))
+            return item
+        return self._by_id[self._id_registered(item)]
 
     def find(self, atom_id: str) -> Registration | None:
         """Return the atom of an id, or None."""
@@ -212,7 +247,7 @@ class Registry:
         self._conductors[conductor.name] = conductor
         return conductor
 
-    def _add_atom(self, registration: Registration, *, replace: bool) -> None:
+    def _refuse_duplicate(self, registration: Registration, *, replace: bool) -> None:
         atom_id = registration.definition.atom_id
         before = self._by_id.get(atom_id)
         if before is not None and not replace and not self._gives_way(before, registration):
@@ -220,7 +255,6 @@ class Registry:
                 f"{atom_id!r} is already registered in {self._name}, as {_described(before.item)}; "
                 f"give {_described(registration.item)} another id, or say replace=True"
             )
-        self._by_id[atom_id] = registration
 
     def _gives_way(self, before: Registration, registration: Registration) -> bool:
         given = self._given_atoms.get(before.definition.atom_id)

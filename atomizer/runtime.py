@@ -9,6 +9,8 @@ import socket
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
+from anyio import CancelScope
+
 from ._core.broadcast import Broadcast, EventStream
 from ._core.flight import current_flight
 from ._core.lifecycle import Happening, State, move
@@ -28,6 +30,8 @@ from .schemes import conductor_from_url
 from .settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ._core.flight import Flight
     from .atom import Atom, ClassCall, Definition, FunctionAtom, Processes
     from .bond import Bond
@@ -77,6 +81,7 @@ class Atomizer(Asking):
         self._registry = Registry(name="this runtime", beside=default_registry)
         for item in registrations:
             self._registry.register(item)
+        self._alone = not (conductor or self._settings.url or self._registry.conductors)  # a hub of its own
         self._conductors = _conductors(conductor, self._registry, self._settings)
         self._options = options
         self._serve = serve
@@ -190,17 +195,19 @@ class Atomizer(Asking):
         """
         node = self._open_node()
         if isinstance(item, Conductor):
-            self._registry.register(item, replace=replace)
-            if item.name in node.links:
-                await node.remove_conductor(item.name)
-            await node.add_conductor(item)
+            await self._register_conductor(node, item, replace=replace)
             return
-        before = self._registry.find(self._registry.id_of(item, id=id))
-        registration = self._registry.register(item, id=id, route=route, share=share, replace=replace)
-        if before is not None:
-            await node.remove_atom(before)
+        registration = self._registry.prepare(item, id=id, route=route, share=share, replace=replace)
+        await registration.open()
+        atom_id = registration.definition.atom_id
+        before = self._registry.find(atom_id)
+        self._registry.add(registration)
         await node.add_atom(registration)
-        self._broadcast.emit(AtomRegistered, atom_id=registration.definition.atom_id)
+        if before is not None:
+            if before.definition.route != registration.definition.route:
+                await node.leave_atom(before)
+            node.retire_atom(before)
+        self._broadcast.emit(AtomRegistered, atom_id=atom_id)
 
     async def unregister(self, item: Definition | Atom | type[Atom] | Conductor | str) -> None:
         """
@@ -214,12 +221,15 @@ class Atomizer(Asking):
             NotRunning: The runtime is not open.
         """
         node = self._open_node()
-        removed = self._registry.unregister(item)
-        if isinstance(removed, Conductor):
-            await node.remove_conductor(removed.name)
+        found = self._registry.found(item)
+        if isinstance(found, Conductor):
+            self._registry.unregister(found)
+            await node.remove_conductor(found.name)
             return
-        await node.remove_atom(removed)
-        self._broadcast.emit(AtomUnregistered, atom_id=removed.definition.atom_id)
+        await node.leave_atom(found)  # while it is still found: what has come already is answered
+        self._registry.unregister(found.definition.atom_id)
+        node.retire_atom(found)
+        self._broadcast.emit(AtomUnregistered, atom_id=found.definition.atom_id)
 
     def events(self, *, buffer: int | None = None) -> EventStream:
         """
@@ -262,6 +272,16 @@ class Atomizer(Asking):
         """Judge whether this runtime can be relied on. Cheap."""
         return health_of(self.statistics(), self._settings.abandoned_limit)
 
+    async def _register_conductor(self, node: Node, conductor: Conductor, *, replace: bool) -> None:
+        self._registry.register(conductor, replace=replace)
+        if conductor.name in node.links:
+            await node.remove_conductor(conductor.name)
+        try:
+            await node.add_conductor(conductor)
+        except BaseException:
+            self._registry.unregister(conductor)
+            raise
+
     async def _run(self, atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return await self._open_asker().run(current_flight(), atom, args, kwargs)
 
@@ -278,6 +298,7 @@ class Atomizer(Asking):
             registry=self._registry,
             broadcast=self._broadcast,
             serve=self._serve,
+            alone=self._alone,
             make_bond=self._make_bond,
             on_reply=self._take_reply,
             on_fault=self._asked_to_stop.set,
@@ -309,8 +330,9 @@ class Atomizer(Asking):
     async def _close(self, *, drain: bool) -> Node:
         node = self._node
         assert node is not None  # noqa: S101  # only an entered runtime is left
+        closing = asyncio.Task(node.close(drain=drain), loop=node.loop, name=f"atomizer stop {self._name}")
         try:
-            await node.close(drain=drain)
+            await _to_its_end(closing, node.hurry)
         finally:
             self._state = move(self._state, Happening.DRAINED)
             self._broadcast.emit(RuntimeStopped)
@@ -374,6 +396,25 @@ async def _run_once(atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     registrations = () if isinstance(atom, str) or atom in default_registry else (atom,)
     async with Atomizer(*registrations) as runtime:
         return await runtime.run(atom, *args, **kwargs)
+
+
+async def _to_its_end(closing: asyncio.Task[None], hurry: Callable[[], None]) -> None:
+    """
+    Wait for the end of a stop, which is bounded by itself, whoever cancels the waiting, and however often.
+
+    A task's own `cancel()` goes through any shield: Ctrl-C and `asyncio.timeout` would leave half of it open.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    with CancelScope(shield=True):
+        while not closing.done():
+            try:
+                await asyncio.wait((closing,))
+            except asyncio.CancelledError as error:
+                cancelled = error
+                hurry()
+    closing.result()
+    if cancelled is not None:
+        raise cancelled
 
 
 def _conductors(conductor: Conductor | str | None, registry: Registry, settings: Settings) -> list[Conductor]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..errors import AtomizerError
     from ..properties import Progress, Properties
 
@@ -16,6 +18,11 @@ class Expecting(Protocol):
 
     electron_id: str
     atom_id: str
+
+    @property
+    def link(self) -> object:
+        """The way it was sent."""
+        ...
 
     def resolve(self, properties: Properties) -> None:
         """Take the outcome."""
@@ -57,8 +64,9 @@ class Correlation:
         """Return whoever waits for an electron, and leave it there."""
         return self._expecting.get(electron_id)
 
-    def drain(self) -> list[Expecting]:
-        """Take out everybody."""
-        left = list(self._expecting.values())
-        self._expecting.clear()
+    def drain(self, wanted: Callable[[Expecting], bool] = lambda _: True) -> list[Expecting]:
+        """Take out everybody, or those that are wanted."""
+        left = [expecting for expecting in self._expecting.values() if wanted(expecting)]
+        for expecting in left:
+            del self._expecting[expecting.electron_id]
         return left

@@ -296,6 +296,8 @@ class Flights:
             return self._refuse(flight, FailureKind.PAYLOAD_REFUSED, str(error))
         except StateRefused as error:
             return self._refuse(flight, FailureKind.STATE_REFUSED, str(error))
+        except ValueError as error:
+            return self._conclusion(flight, self._outcomes.raised(flight, error))
         except AuthorsError as error:
             return self._conclusion(flight, self._outcomes.raised(flight, error.inner))
         finally:

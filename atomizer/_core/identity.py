@@ -18,7 +18,7 @@ from contextvars import copy_context
 from types import coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..errors import AtomizerError
+from ..errors import Malformed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
@@ -160,15 +160,15 @@ class Identity:
         Call a function as the atom: its author's code for arguments, state and result runs like the atom itself.
 
         Raises:
-            AuthorsError: It raised what no refusal is; even `SystemExit` is an answer here, and not the end of the worker.
-            Exception: A refusal, as `ValueError` or one of atomizer's own.
+            AuthorsError: It raised; even `SystemExit` is an answer here, and not the end of the worker.
+            ValueError, Malformed: It refused.
         """
         host, loop, run = self._host, self._host.get_loop(), self.get_context().run
         _leave_task(loop, host)
         _enter_task(loop, self)  # type: ignore[arg-type]  # it is what running code asks of a task
         try:
             return run(function, *args)
-        except (ValueError, AtomizerError):
+        except (ValueError, Malformed):
             raise
         except BaseException as error:
             raise AuthorsError(error) from error

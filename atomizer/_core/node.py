@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
 from contextvars import copy_context
 from typing import TYPE_CHECKING
 
 from ..cancellation import cleanup
 from ..codec import codec_for
-from ..conductor import Capability, Durability, Lane, Route, Settlement
+from ..conductor import Capability, Lane, Route, Settlement
 from ..control import Cancel
 from ..errors import AtomizerBug, Malformed, NotRunning
 from ..events import RuntimeFaulted
@@ -49,7 +48,7 @@ class Node:
         fault: What went wrong in atomizer itself, if anything did.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # everything a runtime knows of itself, by name
         self,
         name: str,
         *,
@@ -57,6 +56,7 @@ class Node:
         registry: Registry,
         broadcast: Broadcast,
         serve: bool,
+        alone: bool,
         make_bond: Callable[[Flight], Bond],
         on_reply: Callable[[Delivery], None],
         on_fault: Callable[[], None],
@@ -70,6 +70,8 @@ class Node:
         self._registry = registry
         self._broadcast = broadcast
         self._serve = serve
+        self._alone = alone
+        self._hurried = False
         self._on_reply = on_reply
         self._on_fault = on_fault
         self._pumps: dict[str, Pump] = {}
@@ -126,29 +128,49 @@ class Node:
             self._pumps[conductor.name].open()
 
     async def remove_conductor(self, name: str) -> None:
-        """Take nothing more from a conductor and close it. What it brought and is under way comes again elsewhere."""
-        self.links.pop(name)
+        """Take nothing more from a conductor, let what it brought finish within `Settings.grace`, and close it."""
+        link = self.links.pop(name)
         pump = self._pumps.pop(name, None)
         if pump is not None:
             await pump.close(self._settings.settle_grace)
+        await self._landed(self._settings.grace, lambda: not any(f.link is link for f in self.flights.under_way))
         await self.tasks.end((self._keepers.pop(name),), self._settings.settle_grace)
+        for expecting in self.correlation.drain(lambda each: each.link is link):
+            expecting.fail(NotRunning(f"conductor {name!r} was taken away: {expecting.electron_id!r} has no answer"))
 
     async def add_atom(self, registration: Registration) -> None:
-        """Make an atom ready, and take its electrons on every conductor."""
-        await registration.open()
+        """Take an atom's electrons on every conductor."""
         if self._serve:
             for link in self.links.values():
                 for route in self._routes_of(registration, link.conductor):
                     await link.listen(route, self._credit)
 
-    async def remove_atom(self, registration: Registration) -> None:
+    async def leave_atom(self, registration: Registration) -> None:
         """Leave an atom's route to others, unless another atom shares it."""
         route = registration.definition.route
-        if not any(other.definition.route == route for other in self._registry.registrations):
+        others = (other for other in self._registry.registrations if other is not registration)
+        if not any(other.definition.route == route for other in others):
             for link in self.links.values():
                 for own in self._routes_of(registration, link.conductor):
                     await link.unlisten(own)
-        await registration.close()
+
+    def retire_atom(self, registration: Registration) -> None:
+        """Close an atom that is not registered any more, as soon as its last electron has landed."""
+        self.tasks.start(self._retire(registration), f"atomizer retires {registration.definition.atom_id}")
+
+    async def _retire(self, registration: Registration) -> None:
+        def is_idle() -> bool:
+            return not any(flight.registration is registration for flight in self.flights.under_way)
+
+        await self._landed(self._settings.grace, is_idle)
+        error = await self._close_atom(registration)
+        if error is not None:
+            self._broadcast.emit(RuntimeFaulted, atom_id=registration.definition.atom_id, error=repr(error))
+
+    def hurry(self) -> None:
+        """Stop waiting for what is under way: whoever leaves was cancelled meanwhile."""
+        self._hurried = True
+        self._moved.set()
 
     async def close(self, *, drain: bool) -> None:
         """
@@ -230,24 +252,19 @@ class Node:
 
     async def _grant(self, credit: int) -> None:
         for link in tuple(self.links.values()):
-            for route in self._routes(link.conductor):
-                if credit == self._credit:  # else a newer number is on its way
-                    await link.listen(route, credit)
+            if credit == self._credit:  # else a newer number is on its way
+                await link.grant(credit)
 
     async def _landed(self, seconds: float, enough: Callable[[], bool]) -> None:
         """Wait until nothing is under way any more, or it is enough, or the time is up."""
-        async with AsyncExitStack() as stack:
-            stack.enter_context(cleanup(seconds))
+        with cleanup(seconds):
             while self.flights.under_way and not enough():
                 self._moved.clear()
                 await self._moved.wait()
 
     def _is_hopeless(self) -> bool:
-        """Whether all that is under way waits for children that nobody will run: this process was their only node."""
-        return all(
-            flight.hold.lent and flight.link.conductor.durability is Durability.PROCESS
-            for flight in self.flights.under_way
-        )
+        """Whether waiting is in vain: somebody is in a hurry, or what is left waits for children that nobody runs."""
+        return self._hurried or (self._alone and all(flight.hold.lent for flight in self.flights.under_way))
 
     async def _give_back(self) -> None:
         for flight in self.flights.under_way:

@@ -90,16 +90,9 @@ class Link:
         """
         attempt = 0
         try:
-            while True:
-                try:
-                    async with AsyncExitStack() as stack:
-                        connection = await self._connect(stack)
-                        attempt = 0
-                        await self._read_control(connection)
-                except ConductorError as error:
-                    self._lose(error)
-                    if self.state is LinkState.FAILED:
-                        return
+            while self.state is not LinkState.FAILED:
+                if await self._live():
+                    attempt = 0
                 await asyncio.sleep(pause_before(attempt, self._settings))
                 attempt += 1
         finally:
@@ -153,12 +146,15 @@ class Link:
 
     async def listen(self, route: Route, credit: int) -> None:
         """Take electrons of a route with so much credit, now and on every connection to come."""
-        if self._work.get(route) == credit:
-            return
-        self._work[route] = credit
-        connection = self.connection
-        if connection is not None:
-            await self._ask(connection, route, credit)
+        if self._work.get(route) != credit:
+            self._work[route] = credit
+            await self._ask(route)
+
+    async def grant(self, credit: int) -> None:
+        """Give every route that is listened on so much credit."""
+        for route in tuple(self._work):
+            if route in self._work:  # it may have been left meanwhile
+                await self.listen(route, credit)
 
     async def unlisten(self, route: Route) -> None:
         """Leave a route to others."""
@@ -198,7 +194,11 @@ class Link:
         attempt = 0
         while True:
             try:
-                await self._attempt(await self.ready(until), frame, until)
+                connection = self.connection
+                if connection is None:
+                    connection = await self.ready(until)
+                    frame = renew() if renew is not None else frame
+                await self._attempt(connection, frame, until)
             except (ConductorBroken, Overloaded):
                 pause = pause_before(attempt, self._settings)
                 if self._clock.monotonic() + pause > until:
@@ -233,9 +233,32 @@ class Link:
             if scope.cancelled_caught:
                 self._unsettled(delivery, TimeoutError("no answer within Settings.settle_grace"))
 
+    async def _live(self) -> bool:
+        """Live through one connection, from the attempt to open it to its end. Returns whether it was ever ready."""
+        stack, was_ready = AsyncExitStack(), False
+        try:
+            connection = await self._connect(stack)
+            was_ready = True
+            await self._read_control(connection)
+        except ConductorError as error:
+            self.connection = None
+            self._lose(error)
+        finally:
+            self.connection = None
+            await self._leave(stack)
+        return was_ready
+
+    async def _leave(self, stack: AsyncExitStack) -> None:
+        """Leave a connection, also a dead one, for which its author may wait for something; but not for ever."""
+        try:
+            with cleanup(self._settings.settle_grace):
+                await stack.aclose()
+        except ConductorError as error:
+            self._lose(error)
+
     async def _connect(self, stack: AsyncExitStack) -> Connection:
         """Open a connection and listen on everything on it, before anybody may use it."""
-        seconds = min(self._settings.connect_patience, 2 * self._settings.confirm_timeout)
+        seconds = self._settings.connect_timeout
         try:
             async with asyncio.timeout(seconds):
                 connection = await stack.enter_async_context(self.conductor.connect())
@@ -243,11 +266,12 @@ class Link:
         except ConductorError:
             raise
         except TimeoutError as error:
-            raise ConductorUnavailable(f"conductor {self.name!r} was not ready within {seconds:g} s") from error
+            raise ConductorUnavailable(
+                f"conductor {self.name!r} was not ready within {seconds:g} s (Settings.connect_timeout)"
+            ) from error
         except Exception as error:  # a conductor lets through what it should translate: that must not end the node
             raise ConductorUnavailable(f"conductor {self.name!r} raised {error!r} while connecting") from error
         self.connection = connection
-        stack.callback(self._disconnect)
         self._move(LinkState.READY)
         self._broadcast.emit(ConductorConnected, conductor=self.name)
         return connection
@@ -259,8 +283,19 @@ class Link:
             self._tasks.start(self._read_replies(connection), f"atomizer replies {self.name}")
         await connection.listen(Route(Lane.CONTROL, self._node), _REPLY_CREDIT)
         await connection.listen(Route(Lane.CONTROL, spread=Spread.ALL), _REPLY_CREDIT)
-        for route, credit in tuple(self._work.items()):
-            await connection.listen(route, credit)
+        await self._listen_for_work(connection)
+
+    async def _listen_for_work(self, connection: Connection) -> None:
+        """Listen on the routes of this moment: what is registered or left meanwhile counts too."""
+        asked: dict[Route, int] = {}
+        while asked != self._work:
+            for route in [route for route in asked if route not in self._work]:
+                del asked[route]
+                await connection.unlisten(route)
+            for route, credit in tuple(self._work.items()):
+                if asked.get(route) != credit:
+                    asked[route] = credit
+                    await connection.listen(route, credit)
 
     async def _read_control(self, connection: Connection) -> None:
         """Read the CONTROL lane: this is also how a broken connection is noticed while nothing else happens."""
@@ -285,20 +320,28 @@ class Link:
         except TimeoutError as error:
             raise ConductorBroken(f"conductor {self.name!r} confirmed nothing within {seconds:g} s") from error
 
-    async def _ask(self, connection: Connection, route: Route, credit: int) -> None:
-        try:
-            async with asyncio.timeout(self._settings.confirm_timeout):
-                await connection.listen(route, credit)
-        except (ConductorBroken, TimeoutError):  # the next connection asks for it again
-            return
+    async def _ask(self, route: Route) -> None:
+        """Tell the live connection the credit of a route, until it is told. The next connection asks by itself."""
+        connection, attempt = self.connection, 0
+        while connection is not None and connection is self.connection:
+            credit = self._work.get(route)
+            if credit is None:  # left meanwhile
+                return
+            try:
+                async with asyncio.timeout(self._settings.confirm_timeout):
+                    await connection.listen(route, credit)
+            except ConductorError:
+                return
+            except TimeoutError:
+                await asyncio.sleep(pause_before(attempt, self._settings))
+                attempt += 1
+            else:
+                return
 
     async def _gone(self, connection: Connection) -> None:
         """Wait until a dead connection is noticed by its keeper too."""
         while self.connection is connection:
             await self._changed.wait()
-
-    def _disconnect(self) -> None:
-        self.connection = None
 
     def _lose(self, error: ConductorError) -> None:
         self.error = error
