@@ -149,7 +149,7 @@ class Results(Generic[R_co]):
 
     async def _fill(self) -> None:
         """Send for as many items as there are and as there is room for, but keep nobody waiting who has a result."""
-        while not self._closed and len(self._outstanding) < self._limit and self._source.take(self._wake):
+        while len(self._outstanding) < self._limit and self._source.take(self._wake):
             item = self._source.item
             handle = await self._send(item)
             if self._closed:  # while it was being sent
@@ -281,4 +281,5 @@ class _AsyncSource:
                 await self._asked.wait()
         finally:
             if isinstance(self._items, AsyncGenerator):
-                await self._items.aclose()
+                generator: AsyncGenerator[Any, Any] = self._items
+                await generator.aclose()

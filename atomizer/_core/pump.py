@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ("Pump",)
 
+_A_MOMENT = 0.01  # seconds; at once, a loop that cancels all its tasks to close would be given a new one
 _TURN = 64  # flights after which a worker lets the loop turn: an atom that never suspends must not starve the others
 
 
@@ -80,7 +81,7 @@ class Pump:
         finally:
             self._waiting.pop(me, None)
             self.workers -= 1
-            self._loop.call_soon(self.prime)  # whatever ended this worker, the next electron finds one
+            self._loop.call_later(_A_MOMENT, self.prime)  # whatever ended this worker, the next electron finds one
 
     async def _fly(self, connection: Connection, delivery: Delivery, me: asyncio.Task[None]) -> None:
         try:

@@ -108,6 +108,23 @@ async def raises_what_denies_its_class() -> None:
     raise Liar
 
 
+class Untraceable(Exception):
+    """Lets nobody touch it."""
+
+    def with_traceback(self, tb: Any) -> Any:
+        """Refuse."""
+        raise RuntimeError("hands off")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise RuntimeError("hands off")
+
+
+@bad(raises(f"{__name__}.Untraceable", "here"))
+async def raises_what_will_not_be_touched() -> None:
+    """Raise an exception that refuses to be given a traceback."""
+    raise Untraceable("here")
+
+
 class Uncaught(BaseException):
     """No `except Exception` sees it."""
 
