@@ -86,8 +86,8 @@ from .registry import unregister as unregister
 from .results import Results as Results
 from .runtime import Atomizer as Atomizer
 from .runtime import EventStream as EventStream
-from .runtime import run as run
 from .schemes import conductor_from_url as conductor_from_url
+from .script import run as run
 from .settings import Clock as Clock
 from .settings import Settings as Settings
 from .settings import SystemClock as SystemClock

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncIterable
 from contextlib import suppress
+from inspect import isasyncgen
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from .cancellation import cleanup
@@ -280,6 +281,5 @@ class _AsyncSource:
                 wake()
                 await self._asked.wait()
         finally:
-            if isinstance(self._items, AsyncGenerator):
-                generator: AsyncGenerator[Any, Any] = self._items
-                await generator.aclose()
+            if isasyncgen(self._items):  # a stream that somebody else opened is not ours to close
+                await self._items.aclose()

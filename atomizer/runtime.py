@@ -7,15 +7,13 @@ import os
 import re
 import socket
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
-
-from anyio import CancelScope
+from typing import TYPE_CHECKING, Any, Self
 
 from ._core.broadcast import Broadcast, EventStream
 from ._core.flight import current_flight
 from ._core.lifecycle import Happening, State, move
 from ._core.node import Node
-from ._core.signals import stopped_by_signals
+from ._core.stopping import stopped_by_signals, to_its_end
 from .asker import Asker
 from .bond import Asking
 from .bonded import RunningBond
@@ -30,20 +28,14 @@ from .schemes import conductor_from_url
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ._core.flight import Flight
-    from .atom import Atom, ClassCall, Definition, FunctionAtom, Processes
+    from .atom import Atom, Definition
     from .bond import Bond
     from .conductor import Delivery
     from .handle import Handle
     from .results import Results
 
-__all__ = ("Atomizer", "EventStream", "run")
-
-P = ParamSpec("P")
-R = TypeVar("R")
-T = TypeVar("T")
+__all__ = ("Atomizer", "EventStream")
 
 
 class Atomizer(Asking):
@@ -332,7 +324,7 @@ class Atomizer(Asking):
         assert node is not None  # noqa: S101  # only an entered runtime is left
         closing = asyncio.Task(node.close(drain=drain), loop=node.loop, name=f"atomizer stop {self._name}")
         try:
-            await _to_its_end(closing, node.hurry)
+            await to_its_end(closing, node.hurry)
         finally:
             self._state = move(self._state, Happening.DRAINED)
             self._broadcast.emit(RuntimeStopped)
@@ -361,60 +353,6 @@ class Atomizer(Asking):
             self._check_open(None)
         assert self._asker is not None  # noqa: S101  # or the check has raised
         return self._asker
-
-
-@overload
-def run(atom: FunctionAtom[P, R, ..., Any], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
-@overload
-def run(atom: ClassCall[R] | type[Processes[R]], payload: object = ..., /) -> R: ...
-@overload
-def run(atom: str, payload: object = ..., /, *, result: type[T]) -> T: ...
-@overload
-def run(atom: str, payload: object = ..., /) -> Any: ...
-def run(atom: Any, /, *args: Any, **kwargs: Any) -> Any:
-    """
-    Run one atom in a script: start a loop and a runtime, ask, wait, stop.
-
-    The atom is registered with that runtime; the atoms it asks for come from the default registry
-    (`atomizer.register`).
-
-    Raises:
-        RuntimeError: A loop is running here: say `await runtime.run(…)` instead.
-        As `Atomizer.run`.
-    """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(_run_once(atom, args, kwargs))
-    raise RuntimeError(
-        "atomizer.run() starts an event loop of its own, and one is running here. "
-        "Say `async with atomizer.Atomizer(atom) as runtime: await runtime.run(atom, …)`."
-    )
-
-
-async def _run_once(atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    registrations = () if isinstance(atom, str) or atom in default_registry else (atom,)
-    async with Atomizer(*registrations) as runtime:
-        return await runtime.run(atom, *args, **kwargs)
-
-
-async def _to_its_end(closing: asyncio.Task[None], hurry: Callable[[], None]) -> None:
-    """
-    Wait for the end of a stop, which is bounded by itself, whoever cancels the waiting, and however often.
-
-    A task's own `cancel()` goes through any shield: Ctrl-C and `asyncio.timeout` would leave half of it open.
-    """
-    cancelled: asyncio.CancelledError | None = None
-    with CancelScope(shield=True):
-        while not closing.done():
-            try:
-                await asyncio.wait((closing,))
-            except asyncio.CancelledError as error:
-                cancelled = error
-                hurry()
-    closing.result()
-    if cancelled is not None:
-        raise cancelled
 
 
 def _conductors(conductor: Conductor | str | None, registry: Registry, settings: Settings) -> list[Conductor]:

@@ -24,10 +24,10 @@ LAYERS = (
     ("annotations", "payload", "definition", "function_atom", "atom", "bond", "state", "registry"),
     ("memory_queue", "memory_listening", "memory_hub", "memory", "schemes"),
     tuple(f"_core.{name}" for name in DECIDERS),
-    ("_core.outcome", "_core.report", "_core.signals", "_core.tasks", "_core.threads", "_core.alarm"),
+    ("_core.outcome", "_core.report", "_core.stopping", "_core.tasks", "_core.threads", "_core.alarm"),
     ("_core.identity", "_core.broadcast", "_core.slots"),
     ("_core.supervision", "_core.outbound", "_core.flight", "_core.pump", "_core.node"),
-    ("handle", "results", "health", "asker", "bonded", "runtime", "dead_letters", "telemetry"),
+    ("handle", "results", "health", "asker", "bonded", "runtime", "script", "dead_letters", "telemetry"),
     ("cli", "__main__", "testing"),
 )
 """From the values up to the door. A module imports from its own layer and those before it; a new one is put here."""

@@ -150,7 +150,7 @@ async def test_results_refuse_a_second_reader() -> None:
 
     async with Atomizer(double) as runtime, asyncio.TaskGroup() as group:
         results = runtime.map(double, source())
-        first = group.create_task(anext(results))  # type: ignore[arg-type]
+        first = group.create_task(anext(results))
         await asyncio.sleep(0)
         with pytest.raises(RuntimeError, match="one reader"):
             await anext(results)
@@ -177,9 +177,8 @@ async def test_an_async_source_lives_in_one_task() -> None:
         finally:
             seen.append(asyncio.current_task())
 
-    async with Atomizer(double) as runtime:
-        async with runtime.map(double, source(), limit=1, ordered=True) as results:
-            read = [await anext(results), await anext(results)]
+    async with Atomizer(double) as runtime, runtime.map(double, source(), limit=1, ordered=True) as results:
+        read = [await anext(results), await anext(results)]
 
     assert read == [0, 2]
     assert set(seen[1:-1]) == {"seven"}
@@ -203,7 +202,7 @@ async def test_an_async_source_that_will_not_end_is_left_behind() -> None:
     async with Atomizer(double, settings=QUICK) as runtime:
         async with runtime.map(double, source(), limit=2) as results:
             first = await anext(results)
-            reading = asyncio.create_task(anext(results))  # type: ignore[arg-type]
+            reading = asyncio.create_task(anext(results))
             await asyncio.sleep(0)
         was_running = not ended.is_set()
         with pytest.raises(StopAsyncIteration):

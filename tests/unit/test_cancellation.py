@@ -143,10 +143,10 @@ async def driven(atom: Coroutine[object, object, None], *, cancel: bool) -> Iden
     async def work() -> None:
         host = asyncio.current_task()
         assert host is not None
-        identities.append(Identity(host, atom, contextvars.copy_context(), "atom"))
+        identities.append(Identity(host, contextvars.copy_context(), "atom"))
         if cancel:
             loop.call_soon(identities[0].cancel)
-        await identities[0].drive()
+        await identities[0].drive(atom)
 
     await asyncio.create_task(work())
     return identities[0]

@@ -1,4 +1,4 @@
-"""Signals: the first stops in order, the second ends the process."""
+"""Stopping: on a signal, and to the end."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from anyio import CancelScope
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-__all__ = ("stopped_by_signals",)
+__all__ = ("stopped_by_signals", "to_its_end")
 
 
 @contextmanager
@@ -40,3 +42,22 @@ def stopped_by_signals(stop: Callable[[], None]) -> Generator[None]:
         for number, handler in before.items():
             loop.remove_signal_handler(number)
             signal.signal(number, handler)
+
+
+async def to_its_end(closing: asyncio.Task[None], hurry: Callable[[], None]) -> None:
+    """
+    Wait for the end of a stop, which is bounded by itself, whoever cancels the waiting, and however often.
+
+    A task's own `cancel()` goes through any shield: Ctrl-C and `asyncio.timeout` would leave half of it open.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    with CancelScope(shield=True):
+        while not closing.done():
+            try:
+                await asyncio.wait((closing,))
+            except asyncio.CancelledError as error:
+                cancelled = error
+                hurry()
+    closing.result()
+    if cancelled is not None:
+        raise cancelled
