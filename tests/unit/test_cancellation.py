@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
-from typing import TYPE_CHECKING
+from asyncio.tasks import _enter_task, _leave_task
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 
-from atomizer._core.identity import Identity
 from atomizer.cancellation import cleanup, foreign_cancellation_as_broken
 from atomizer.errors import ConductorBroken
 from atomizer.testing.clock import current_clock, on_virtual_time
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Generator
 
 
 async def test_cleanup_goes_on_in_a_cancelled_scope() -> None:
@@ -101,18 +101,11 @@ async def test_cancellation_by_a_timeout_passes() -> None:
             await guarded_wait()
 
 
-async def test_cancellation_of_an_atom_passes() -> None:
-    """What the runtime runs atoms as is asked like a task, and a cancelled atom is cancelled."""
-    identity = await driven(guarded_wait(), cancel=True)
-
-    assert identity.cancelled()
-
-
-async def test_foreign_cancellation_in_an_atom_is_broken() -> None:
-    """An atom that nobody cancelled gets ConductorBroken."""
-    identity = await driven(guarded_cancelled_future(), cancel=False)
-
-    assert isinstance(identity.error, ConductorBroken)
+@pytest.mark.parametrize(("requests", "raised"), [(1, asyncio.CancelledError), (0, ConductorBroken)])
+async def test_cancellation_of_an_atom_is_told_by_what_it_runs_as(requests: int, raised: type[BaseException]) -> None:
+    """Atoms run as something that is no task, but counts the requests to cancel it like one."""
+    with running_as(Stand(requests)), pytest.raises(raised), foreign_cancellation_as_broken():
+        raise asyncio.CancelledError
 
 
 async def test_other_errors_pass() -> None:
@@ -127,26 +120,26 @@ async def guarded_wait() -> None:
         await asyncio.Event().wait()
 
 
-async def guarded_cancelled_future() -> None:
-    """Await what a library has cancelled, under the guard."""
-    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    future.cancel()
-    with foreign_cancellation_as_broken():
-        await future
+class Stand:
+    """What stands in for a task."""
+
+    def __init__(self, requests: int) -> None:
+        self.requests = requests
+
+    def cancelling(self) -> int:
+        """Count the requests to cancel it."""
+        return self.requests
 
 
-async def driven(atom: Coroutine[object, object, None], *, cancel: bool) -> Identity:
-    """Run a coroutine as the runtime runs an atom's, and perhaps cancel it."""
-    loop = asyncio.get_running_loop()
-    identities: list[Identity] = []
-
-    async def work() -> None:
-        host = asyncio.current_task()
-        assert host is not None
-        identities.append(Identity(host, contextvars.copy_context(), "atom"))
-        if cancel:
-            loop.call_soon(identities[0].cancel)
-        await identities[0].drive(atom)
-
-    await asyncio.create_task(work())
-    return identities[0]
+@contextmanager
+def running_as(stand: Any) -> Generator[None, None, None]:
+    """Let it be the current task meanwhile."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    _leave_task(loop, task)
+    _enter_task(loop, stand)
+    try:
+        yield
+    finally:
+        _leave_task(loop, stand)
+        _enter_task(loop, task)
