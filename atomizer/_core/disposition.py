@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ..properties import Properties
 
-__all__ = ("GIVE_BACK", "Verdict", "dispose", "failure_of", "interruption", "name_of")
+__all__ = ("GIVE_BACK", "Verdict", "dispose", "failure_of", "interruption", "is_cancellation", "name_of", "sendable")
 
 _MESSAGE_MOST = 4_000
 _TRACE_MOST = 16_000
@@ -60,7 +60,7 @@ def failure_of(error: BaseException, *, kind: str) -> Failure:
 
 def interruption(failure: Failure, error: BaseException | None) -> Failure:
     """Add what an atom raised on its way out to its failure of having been told to stop: a detail of that."""
-    if error is None or isinstance(error, (CancelledError, BaseExceptionGroup)):
+    if error is None or is_cancellation(error) or issubclass(type(error), BaseExceptionGroup):
         return failure
     return replace(
         failure,
@@ -70,13 +70,18 @@ def interruption(failure: Failure, error: BaseException | None) -> Failure:
     )
 
 
+def is_cancellation(error: BaseException) -> bool:
+    """Whether an exception is a cancellation. By its type alone: an atom's exception may lie about its class."""
+    return issubclass(type(error), CancelledError)
+
+
 def name_of(error: BaseException) -> str:
     """The type of an exception as failures carry it. Even that may run code of its author: a metaclass's."""
     try:
         name = f"{type(error).__module__}.{type(error).__qualname__}"
     except BaseException:
         name = "(a type whose name cannot be read)"
-    return _text(name, 256)
+    return sendable(name, 256)
 
 
 def _message(error: BaseException) -> str:
@@ -84,7 +89,7 @@ def _message(error: BaseException) -> str:
         text = str(error)
     except BaseException as second:  # an exception whose str() raises, even SystemExit, is still an answer
         text = f"(its str() raised {type(second).__name__})"
-    return _text(text, _MESSAGE_MOST)
+    return sendable(text)
 
 
 def _trace(error: BaseException) -> str:
@@ -92,10 +97,10 @@ def _trace(error: BaseException) -> str:
         lines = traceback.format_exception(type(error), error, _own_frames(error.__traceback__))
     except BaseException as second:  # as above: rendering runs code of the exception's author
         return f"(its traceback could not be rendered: {type(second).__name__})"
-    return _text("".join(lines)[-_TRACE_MOST:], _TRACE_MOST)
+    return sendable("".join(lines)[-_TRACE_MOST:], _TRACE_MOST)
 
 
-def _text(text: str, most: int) -> str:
+def sendable(text: str, most: int = _MESSAGE_MOST) -> str:
     """Make text of a bounded size of which every character can be sent."""
     return str(text)[:most].encode("utf-8", "replace").decode()
 

@@ -21,7 +21,7 @@ from ..events import (
 from ..properties import Ending, FailureKind
 from ..registry import StateRefused
 from .admission import admit, time_left
-from .disposition import GIVE_BACK, Verdict, dispose
+from .disposition import GIVE_BACK, Verdict, dispose, is_cancellation
 from .identity import AuthorsError, Identity
 from .outcome import Outcomes
 from .threads import run_in_thread
@@ -387,4 +387,4 @@ class Flights:
 
 def _is_ended_from_outside(flight: Flight, error: BaseException) -> bool:
     """Whether it was the worker that somebody cancelled (as a loop does at its end), and the atom only with it."""
-    return isinstance(error, asyncio.CancelledError) and flight.worker is not None and flight.worker.cancelling() > 0
+    return is_cancellation(error) and flight.worker is not None and flight.worker.cancelling() > 0

@@ -78,10 +78,16 @@ class Identity:
         if self._over:
             return False
         self._cancelling += 1
-        waiter = self._fut_waiter
-        if waiter is None or not waiter.cancel(msg=msg):
+        if not self._cancel_waiting(msg):
             self._must_cancel = True
         return True
+
+    def _cancel_waiting(self, msg: object = None) -> bool:
+        """Cancel what the atom waits for. A future of its author's own may refuse in any way."""
+        try:
+            return self._fut_waiter is not None and self._fut_waiter.cancel(msg=msg)
+        except Exception:
+            return False
 
     def cancelling(self) -> int:
         """Count the cancellations that nobody has taken back."""
@@ -100,7 +106,7 @@ class Identity:
 
     def cancelled(self) -> bool:
         """Whether the atom ended in a `CancelledError`."""
-        return self._over and isinstance(self.error, asyncio.CancelledError)
+        return self._over and issubclass(type(self.error), asyncio.CancelledError)
 
     def exception(self) -> BaseException | None:
         """
@@ -112,7 +118,7 @@ class Identity:
         """
         if not self._over:
             raise asyncio.InvalidStateError("the atom is not over")
-        if isinstance(self.error, asyncio.CancelledError):
+        if self.error is not None and self.cancelled():
             raise self.error
         return self.error
 
@@ -223,13 +229,14 @@ class Identity:
             return False
         except BaseException as error:  # whatever an atom raises is its answer, never our end
             trace = error.__traceback__
-            self.error = error.with_traceback(trace and trace.tb_next)  # without this frame, which knows it
+            # without this frame, which knows it; and past what its author made of the method
+            self.error = BaseException.with_traceback(error, trace and trace.tb_next)
             return False
         finally:
             _leave_task(loop, self)  # type: ignore[arg-type]  # as above
             _enter_task(loop, host)
-        self._fut_waiter = future = waiter if isfuture(waiter) else None  # junk is the host task's to refuse
-        if self._must_cancel and future is not None and future.cancel():
+        self._fut_waiter = waiter if isfuture(waiter) else None  # junk is the host task's to refuse
+        if self._must_cancel and self._cancel_waiting():
             self._must_cancel = False
         return True
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from msgspec import structs
 
 from ..properties import Ending, Failure, FailureKind, Properties
-from .disposition import failure_of, interruption, name_of
+from .disposition import failure_of, interruption, is_cancellation, name_of, sendable
 
 if TYPE_CHECKING:
     from ..electron import Electron
@@ -48,11 +47,11 @@ class Outcomes:
     def refused(self, flight: Flight, kind: FailureKind, message: str) -> Properties:
         """The atom was not started, or what it returned cannot be sent."""
         ending = Ending.STOPPED if kind is FailureKind.CANCELLED else ""
-        return self._failed(flight, Failure(kind=kind, message=message, ending=ending))
+        return self._failed(flight, Failure(kind=kind, message=sendable(message), ending=ending))
 
     def raised(self, flight: Flight, error: BaseException) -> Properties:
         """The atom raised."""
-        if isinstance(error, asyncio.CancelledError):
+        if is_cancellation(error):
             message = "it raised CancelledError itself, or cancelled itself: nobody else did"
             return self._failed(flight, Failure(kind=FailureKind.FAILED, type=name_of(error), message=message))
         return self._failed(flight, failure_of(error, kind=FailureKind.FAILED))

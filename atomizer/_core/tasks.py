@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Tasks:
         """Cancel tasks once and wait for them, at most so long. One that will not end is left behind."""
         tasks = [task for task in tasks if not task.done()]
         for task in tasks:
-            task.cancel()
+            _cancel(task)
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
 
@@ -52,3 +53,9 @@ class Tasks:
         self._running.pop(task, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._on_fault(error)
+
+
+def _cancel(task: asyncio.Task[Any]) -> None:
+    """Cancel a task. It may wait for an author's own future, that refuses in any way: it is then left behind."""
+    with suppress(Exception):
+        task.cancel()
