@@ -76,7 +76,9 @@ class Flight:
         deadline: When the electron's life ends, on the clock's `monotonic()`.
         until: When its atom must have ended: the deadline or the limit.
         told: Why its atom was told to stop; None if it was not.
-        abandoned: Its atom did not stop, and another answers for it.
+        abandoned: Its atom did not stop, and a deputy answers for it.
+        worker: The task that flies it.
+        deputy: The task that answers for an abandoned atom.
         registration: Its atom, once it is known.
         children: What its atom has sent and not heard of.
     """
@@ -87,6 +89,7 @@ class Flight:
         "connection",
         "deadline",
         "delivery",
+        "deputy",
         "electron",
         "hold",
         "identity",
@@ -106,7 +109,8 @@ class Flight:
         self.hold: Hold = hold
         self.electron: Electron | None = None
         self.identity: Identity | None = None
-        self.worker: asyncio.Task[Any] | None = None
+        self.worker: asyncio.Task[Any] | None = asyncio.current_task()
+        self.deputy: asyncio.Task[Any] | None = None
         self.started_ns: int = 0
         self.deadline: float = inf
         self.until: float = inf
@@ -115,6 +119,11 @@ class Flight:
         self.abandoned: bool = False
         self.registration: Registration | None = None
         self.children: dict[Child, None] | None = None
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the deputy of an abandoned atom is done."""
+        return self.deputy is not None and self.deputy.done()
 
     def abort_children(self) -> None:
         """Cancel what its atom has sent and not heard of."""
@@ -168,8 +177,8 @@ class Flights:
 
     @property
     def under_way(self) -> list[Flight]:
-        """The flights that still need an answer."""
-        return [flight for flight in self.flying if not flight.abandoned]
+        """The flights that still need an answer, or for which another still answers."""
+        return [flight for flight in self.flying if not flight.abandoned or not flight.is_answered]
 
     async def fly(self, flight: Flight) -> None:
         """
@@ -213,11 +222,11 @@ class Flights:
 
     async def forsake(self, seconds: float) -> None:
         """Leave what would not stop: its coroutines are not stepped again, its electrons are given back."""
-        workers = [flight.worker for flight in self.flying if flight.worker is not None]
+        tasks = [task for flight in self.flying for task in (flight.worker, flight.deputy) if task is not None]
         for flight in self.flying:
             if flight.identity is not None:
                 flight.identity.forsaken = True
-        await self._tasks.end(workers, seconds)
+        await self._tasks.end(tasks, seconds)
 
     def _land(self, flight: Flight) -> None:
         self.flying.pop(flight, None)
@@ -280,11 +289,10 @@ class Flights:
 
     async def _meet(self, flight: Flight, electron: Electron, registration: Registration) -> Verdict:
         """Bond, run, encode, dispose: whatever is the application's own code runs as the atom, never as the worker."""
-        worker = asyncio.current_task()
-        assert worker is not None  # noqa: S101  # a worker is a task
+        assert flight.worker is not None  # noqa: S101  # a worker is a task
         CURRENT.set(flight)
-        flight.worker, flight.registration = worker, registration
-        flight.identity = identity = Identity(worker, copy_context(), electron.atom_id)
+        flight.registration = registration
+        flight.identity = identity = Identity(flight.worker, copy_context(), electron.atom_id)
         CURRENT.set(None)
         try:
             coroutine = identity.call(self._bond, flight, electron, registration)
@@ -350,7 +358,8 @@ class Flights:
         self._report.tell(AtomAbandoned, flight, error=f"told to stop: {flight.told}")
         flight.abort_children()
         verdict = self._conclusion(flight, self._outcomes.interrupted(flight, flight.told, None, Ending.ABANDONED))
-        self._tasks.start(self._conclude(flight, verdict), f"atomizer abandoned {flight.delivery.id}")
+        flight.deputy = self._tasks.start(self._conclude(flight, verdict), f"atomizer deputy {flight.delivery.id}")
+        flight.deputy.add_done_callback(lambda _: self._on_landed())
 
     def _dispose(self, flight: Flight, electron: Electron, registration: Registration) -> Verdict:
         identity, told = flight.identity, flight.told

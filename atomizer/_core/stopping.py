@@ -51,13 +51,13 @@ async def to_its_end(closing: asyncio.Task[None], hurry: Callable[[], None]) -> 
     A task's own `cancel()` goes through any shield: Ctrl-C and `asyncio.timeout` would leave half of it open.
     """
     cancelled: asyncio.CancelledError | None = None
-    with CancelScope(shield=True):
-        while not closing.done():
-            try:
+    while not closing.done():
+        try:
+            with CancelScope(shield=cancelled is not None):  # a cancelled scope cancels each await again
                 await asyncio.wait((closing,))
-            except asyncio.CancelledError as error:
-                cancelled = error
-                hurry()
+        except asyncio.CancelledError as error:
+            cancelled = error
+            hurry()
     closing.result()
     if cancelled is not None:
         raise cancelled

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from ..cancellation import cleanup
+from ..cancellation import cleanup, foreign_cancellation_as_broken
 from ..conductor import Lane, Route, Settlement, Spread
 from ..errors import (
     ConductorBroken,
@@ -239,10 +239,14 @@ class Link:
         try:
             connection = await self._connect(stack)
             was_ready = True
-            await self._read_control(connection)
+            with foreign_cancellation_as_broken(self.name):
+                await self._read_control(connection)
         except ConductorError as error:
             self.connection = None
             self._lose(error)
+        except Exception as error:  # what a conductor should translate must not leave the node deaf
+            self.connection = None
+            self._lose(ConductorBroken(f"conductor {self.name!r} raised {error!r} while it was read"))
         finally:
             self.connection = None
             await self._leave(stack)

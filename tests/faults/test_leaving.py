@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 import atomizer
-from atomizer import Atomizer, Lane, MemoryConductor, Route, events
+from atomizer import Atomizer, Frame, Lane, MemoryConductor, Route, events
 from atomizer.testing.clock import all_blocked, on_virtual_time
 from atomizer.testing.faults import FaultKind, Plan, Step
 from atomizer.testing.record import RecordingConductor
@@ -85,23 +85,28 @@ async def goes_on(number: int) -> None:
             continue
 
 
-@pytest.mark.parametrize("payload", [7, "no number"], ids=["of an abandoned atom", "of a refusal"])
+GOES_ON = Route(Lane.WORK, goes_on.atom_id)
+
+
+@pytest.mark.parametrize("is_readable", [True, False], ids=["of an abandoned atom", "of a refusal"])
 @on_virtual_time
-async def test_stopping_at_once_while_a_reply_hangs_gives_the_electron_back(payload: object) -> None:
+async def test_stopping_at_once_while_a_reply_hangs_gives_the_electron_back(is_readable: bool) -> None:
     """I6: also where no atom runs that could be stopped."""
     plan = Plan.at((Step.SEND_REPLY, 1, FaultKind.HANG), silence=1_000.0)
     hub = MemoryConductor()
     wire = faulty(plan, hub)
     node = Atomizer(goes_on, conductor=wire, settings=quick(name="node", confirm_timeout=100.0, cancel_grace=1.0))
-    asker = Atomizer(conductor=hub, settings=quick(name="asker"), serve=False)
+    electron = atomizer.Electron(id="one", atom_id=goes_on.atom_id, payload=b"7", limit=1.0)
+    body = hub.codec.encode_electron(electron) if is_readable else b"no electron"
 
-    async with asker:
+    async with hub.connect() as asker:
+        await asker.listen(Route(Lane.REPLY, "asker"), 10)
         with pytest.raises(LookupError, match="the application's own"):
             async with node:
-                await asker.send("tests.goes_on", payload, options=atomizer.Options(limit=1.0))
+                await asker.send(Frame(GOES_ON, body, hub.codec.content_type, "one", reply_to="asker"))
                 await asyncio.sleep(5.0)
                 raise LookupError("the application's own")
-        left = await depth(hub, Route(Lane.WORK, goes_on.atom_id))
+        left = await depth(hub, GOES_ON)
 
     assert now() <= 5.0 + 1.0 + 1.0
     assert left == 1
