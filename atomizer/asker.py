@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -206,8 +207,15 @@ class Asker:
     def follow(self, handle: Handle[Any]) -> EventStream:
         """Open the events of one electron, until its outcome is here."""
         electron_id = handle.electron_id
-        stream = self._broadcast.stream(self._settings.event_ring, lambda event: event.electron_id == electron_id)
-        handle.when_done(lambda _: stream.end())
+        ring = self._settings.event_ring
+        stream = self._broadcast.stream(ring, lambda event: event.electron_id == electron_id, wait_lending)
+        still_read = weakref.ref(stream)
+
+        def end(_: Handle[Any]) -> None:
+            if (left := still_read()) is not None:
+                left.end()
+
+        handle.when_done(end)
         return stream
 
     # The way of a call

@@ -184,7 +184,8 @@ class Conductor(ABC):
         Open one connection: entered means ready, left means closed, within a bounded time.
 
         It may be called again after a connection died. Leaving is a clean end: the routes that only this connection
-        listened on take nothing more.
+        listened on take nothing more, unless the transport's routes outlive their listeners and keep it for the next
+        one. What is left unsettled is given back. A call on a connection that was left raises `ConductorClosed`.
 
         Raises (on entering):
             ConductorUnavailable: It cannot be reached, or refuses us; `permanent` on it says whether trying again is in
@@ -214,7 +215,8 @@ class Connection(ABC):
                 it.
 
         Raises:
-            ConductorUnavailable: Another live connection owns that REPLY route: a second node of the same name.
+            ConductorUnavailable: Another live connection owns that REPLY route: a second node of the same name. A
+                transport may need a moment until the name of a connection that died is free.
             CapabilityMissing: The route asks for what this transport cannot do.
             ConductorBroken: The connection died.
         """
@@ -266,7 +268,7 @@ class Connection(ABC):
         Tell the other side what became of a delivery: once, on the connection that received it.
 
         Raises:
-            ValueError: It was settled before, or is of a lane that is not settled.
+            ValueError: It was settled before, is of a lane that is not settled, or came over another connection.
             ConductorBroken: The connection died; the delivery will come again.
 
         Cancellation: either it was settled or it was not; settling again is refused.

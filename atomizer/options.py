@@ -43,7 +43,7 @@ class Options(Struct, frozen=True, kw_only=True, omit_defaults=True):
     detached: bool | None = None
     """A child that outlives its parent: only the trace is inherited."""
     reply: bool | None = None
-    """False: nobody waits for the outcome."""
+    """False: nobody waits for the outcome. A child without one is cancelled at its parent's end, unless detached."""
     id: str | None = None
     """An electron id of your own: the same id is the same request."""
 

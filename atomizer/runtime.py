@@ -20,6 +20,7 @@ from .bonded import RunningBond
 from .conductor import Conductor
 from .errors import NotRunning
 from .events import AtomRegistered, AtomUnregistered, RuntimeStarted, RuntimeStopped, RuntimeStopping
+from .handle import wait_lending
 from .health import Health, Statistics, health_of
 from .memory import MemoryConductor
 from .options import NOTHING_SAID, Options
@@ -230,14 +231,17 @@ class Atomizer(Asking):
         It may be opened before the runtime is entered, and then misses nothing.
 
         Args:
-            buffer: How many events are kept for a slow reader; None means `Settings.event_ring`.
+            buffer: How many events are kept for a slow reader, at least 1; None means `Settings.event_ring`.
+
+        Raises:
+            ValueError: The buffer holds less than one event.
         """
-        return self._broadcast.stream(self._settings.event_ring if buffer is None else buffer)
+        return self._broadcast.stream(self._settings.event_ring if buffer is None else buffer, None, wait_lending)
 
     def errors(self, *, buffer: int | None = None) -> EventStream:
         """Open a stream of everything that goes wrong on this node: events whose `is_error` is true."""
         size = self._settings.event_ring if buffer is None else buffer
-        return self._broadcast.stream(size, lambda event: event.is_error)
+        return self._broadcast.stream(size, lambda event: event.is_error, wait_lending)
 
     def statistics(self) -> Statistics:
         """Return the figures of this moment. Cheap."""

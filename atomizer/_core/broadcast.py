@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections import deque
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from ..events import Event, EventsLost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from ..settings import Clock
 
 __all__ = ("Broadcast", "EventStream")
+
+
+WaitBy: TypeAlias = "Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]"
+"""How a reader waits: one inside of an atom lends its slot meanwhile."""
 
 
 class EventStream:
@@ -28,10 +32,11 @@ class EventStream:
         dropped: How many events were dropped in all.
     """
 
-    def __init__(self, buffer: int, wants: Callable[[Event], bool] | None) -> None:
+    def __init__(self, buffer: int, wants: Callable[[Event], bool] | None, wait_by: WaitBy | None = None) -> None:
         self._ring: deque[Event] = deque()
         self._buffer = buffer
         self._wants = wants
+        self._wait_by = wait_by
         self._waiter: asyncio.Future[None] | None = None
         self._ended = False
         self._unreported = 0
@@ -53,7 +58,7 @@ class EventStream:
         while not self._ring and not self._unreported:
             if self._ended:
                 raise StopAsyncIteration
-            await self._wait()
+            await (self._wait() if self._wait_by is None else self._wait_by(self._wait))
         if self._unreported:
             dropped, self._unreported = self._unreported, 0
             return EventsLost(dropped=dropped, node=self._ring[0].node if self._ring else "")
@@ -120,7 +125,9 @@ class Broadcast:
         self._ended = False
         self.listening: bool = False
 
-    def stream(self, buffer: int, wants: Callable[[Event], bool] | None = None) -> EventStream:
+    def stream(
+        self, buffer: int, wants: Callable[[Event], bool] | None = None, wait_by: WaitBy | None = None
+    ) -> EventStream:
         """
         Open a stream. A stream that nobody holds any more is forgotten; one opened after the end has ended.
 
@@ -129,7 +136,7 @@ class Broadcast:
         """
         if buffer < 1:
             raise ValueError(f"a stream keeps at least 1 event for its reader: buffer={buffer}")
-        stream = EventStream(buffer, wants)
+        stream = EventStream(buffer, wants, wait_by)
         if self._ended:
             stream.end()
             return stream

@@ -165,7 +165,7 @@ class Link:
         try:
             async with asyncio.timeout(self._settings.confirm_timeout):
                 await connection.unlisten(route)
-        except (ConductorBroken, TimeoutError):  # the next connection will not listen there
+        except (ConductorError, TimeoutError):  # the next connection will not listen there
             return
 
     def send_nowait(self, frame: Frame) -> bool:

@@ -515,3 +515,17 @@ async def test_leaving_settled_early_cancels_what_is_outstanding() -> None:
                 break
 
     assert runtime.statistics().outstanding == 0
+
+
+async def test_an_atom_may_follow_the_events_of_its_child_on_one_slot() -> None:
+    """Waiting for an event lends the slot as waiting for a result does."""
+
+    @atomizer.atom(id="tests.follows")
+    async def follows(bond: atomizer.Bond) -> list[str]:
+        child = await bond.send(double, 4)
+        return [event.kind async for event in child.events()]
+
+    async with Atomizer(follows, double, settings=Settings(slots=1)) as runtime:
+        kinds = await runtime.run(follows)
+
+    assert kinds[-1] == "answered"
