@@ -174,7 +174,7 @@ class Registry:
         replace: bool = False,
     ) -> Registration:
         """
-        Do all of `register` but the last step: an atom that must be opened first is `add`ed when it is open.
+        Do all of `register` but the last step, which is `add`: an atom that must be opened first is added when it is open.
 
         Raises:
             RegistrationRefused: As `register`.
