@@ -36,7 +36,10 @@ def main(arguments: list[str]) -> int:
     else:
         command = ["nox", *arguments]
         python = environment("dev")
-    return subprocess.run([python, "-m", *command], cwd=HERE, check=False).returncode
+    try:
+        return subprocess.run([python, "-m", *command], cwd=HERE, check=False).returncode
+    except KeyboardInterrupt:  # the command was interrupted too, and has said so
+        return 130
 
 
 def environment(lock: str) -> str:

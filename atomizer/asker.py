@@ -275,7 +275,7 @@ class Asker:
                 )
         except NobodyThere as error:
             self._forget(handle)
-            raise self._unknown(target, electron, options) from error
+            raise self._unknown(target, electron, options, link) from error
         except asyncio.CancelledError:
             self._forget(handle)
             self._outbound.cancel(link, electron.id)
@@ -312,9 +312,11 @@ class Asker:
             handle.disarm()
         handle.ring = self._alarm.at(when, give_up)
 
-    def _unknown(self, target: Target, electron: Electron, options: Options) -> AtomUnknown:
+    def _unknown(self, target: Target, electron: Electron, options: Options, link: Link) -> AtomUnknown:
         where = f" on node {options.node!r}" if options.node else ""
-        message = f"nobody takes electrons for it{where}; {self._registry.miss(target.atom_id)}"
+        message = (
+            f"nobody takes electrons for it on conductor {link.name!r}{where}; {self._registry.miss(target.atom_id)}"
+        )
         failure = Failure(kind=FailureKind.UNKNOWN_ATOM, message=message)
         return AtomUnknown(failure, atom_id=target.atom_id, electron_id=electron.id)
 

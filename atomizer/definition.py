@@ -178,6 +178,8 @@ def _check_said(id: str, said: Said) -> None:
     raises = cast("object", said.raises)
     if not isinstance(raises, tuple) or not all(map(_is_exception, cast("tuple[object, ...]", raises))):
         raise RegistrationRefused(f"{id}: raises= is a tuple of exception types, as in raises=(MyError,)")
+    if not isinstance(cast("object", said.options), Options):
+        raise RegistrationRefused(f"{id}: options= is an atomizer.Options, as in options=Options(limit=1.0)")
     if said.options.id is not None:
         raise RegistrationRefused(f"{id}: Options.id is for one call: the same id on all is one and the same request")
 

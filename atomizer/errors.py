@@ -87,6 +87,8 @@ class AtomFailed(AtomizerError):
         self.electron_id = electron_id
         self.item: object = None
         super().__init__(failure, atom_id, electron_id)
+        if failure.trace:
+            self.add_note(f"On node {failure.node}:\n{failure.trace.rstrip()}")
 
     def __str__(self) -> str:
         what = f"{self.failure.type}: {self.failure.message}" if self.failure.type else self.failure.message

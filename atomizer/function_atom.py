@@ -144,6 +144,10 @@ def _plain_function(thing: object) -> FunctionType:
         raise RegistrationRefused(
             f"{thing.__qualname__} is a class: write `class {thing.__name__}(atomizer.Atom, id=…)`"
         )
+    if isinstance(thing, str):
+        raise RegistrationRefused(
+            f"@atom takes a function, and {thing!r} is text: an id is said as @atom(id={thing!r})"
+        )
     if not inspect.isfunction(thing):
         raise RegistrationRefused(f"{thing!r} is no plain function: write one that calls it, and decorate that")
     name = f"{thing.__module__}.{thing.__qualname__}"

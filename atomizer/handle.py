@@ -232,7 +232,7 @@ class Handle(Generic[R_co]):
     def _misfit(self, properties: Properties, error: Exception) -> AtomFailed:
         failure = Failure(
             kind=FailureKind.RESULT_REFUSED,
-            message=f"the result is not what the atom declares: {error}",
+            message=f"the result is not of the type that the atom declares or that was asked for: {error}",
             node=properties.node,
         )
         return failed(failure, atom_id=self.atom_id, electron_id=self.electron_id)

@@ -108,6 +108,10 @@ class FunctionMapping:
             RegistrationRefused: There is one.
         """
         for parameter in self._parameters:
+            if parameter.name == "bond" and parameter.annotation is parameter.empty:
+                raise RegistrationRefused(
+                    f"{self._name}: annotate its first parameter, `bond: Bond`, or call it otherwise"
+                )
             if "Bond" not in str(parameter.annotation):
                 continue
             try:

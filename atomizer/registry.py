@@ -174,7 +174,7 @@ class Registry:
         replace: bool = False,
     ) -> Registration:
         """
-        Do all of `register` but the last step, which is `add`: an atom that must be opened first is added when it is open.
+        Do all of `register` but the last step, `add`: an atom that must be opened first is added when it is open.
 
         Raises:
             RegistrationRefused: As `register`.
@@ -337,9 +337,11 @@ def _advice(item: object) -> str:
     if inspect.isroutine(item):
         return "decorate it with @atomizer.atom"
     if isinstance(item, type):
-        return "derive it from atomizer.Atom"
+        return "pass an instance" if issubclass(item, Conductor) else "derive it from atomizer.Atom"
     if isinstance(item, str):
         return "a URL is given as conductor=…, and an atom is registered as itself, not by its id"
+    if isinstance(item, list | tuple):
+        return "unpack it, as in Atomizer(*atoms)"
     return "register functions decorated with @atomizer.atom, classes derived from atomizer.Atom, and conductors"
 
 

@@ -71,6 +71,8 @@ class Atomizer(Asking):
         serve: bool = True,
     ) -> None:
         self._settings = Settings.from_env() if settings is None else settings
+        if not isinstance(self._settings, Settings):  # pyright: ignore[reportUnnecessaryIsInstance]  # who has no checker
+            raise TypeError(f"settings= is an atomizer.Settings, as in Settings(slots=8), and not {settings!r}")
         self._registry = Registry(name="this runtime", beside=default_registry)
         for item in registrations:
             self._registry.register(item)
@@ -340,12 +342,12 @@ class Atomizer(Asking):
         if self._state is State.RUNNING or (parent is not None and self._state is State.STOPPING):
             return
         hint = {
-            State.NEW: "enter it first: `async with atomizer.Atomizer(…) as runtime:`",
-            State.STARTING: "it is still starting",
-            State.STOPPING: "it is stopping, and takes nothing new",
-            State.STOPPED: "it has stopped: make another one",
+            State.NEW: "was not entered: write `async with atomizer.Atomizer(…) as runtime:`",
+            State.STARTING: "is still starting",
+            State.STOPPING: "is stopping, and takes nothing new",
+            State.STOPPED: "has stopped: make another one",
         }[self._state]
-        raise NotRunning(f"runtime {self._name!r} is {self._state}: {hint}")
+        raise NotRunning(f"runtime {self._name!r} {hint}")
 
     def _open_node(self) -> Node:
         self._check_open(None)
@@ -365,7 +367,7 @@ def _conductors(conductor: Conductor | str | None, registry: Registry, settings:
     if conductor is None and not registered:
         conductor = settings.url or MemoryConductor()
     if isinstance(conductor, str):
-        conductor = conductor_from_url(conductor)
+        conductor = conductor_from_url(conductor)  # named in code, or by Settings.url
     if conductor is None:
         return list(registered)
     if conductor not in registered:

@@ -126,7 +126,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         try:
             read = msgspec.structs.asdict(msgspec.convert(found, _RANGES, strict=False))
         except msgspec.ValidationError as error:
-            raise ValueError(f"environment ({_PREFIX}…): {error}") from None
+            where = re.sub(r"`\$\.(\w+)`", lambda found: _PREFIX + found[1].upper(), str(error))
+            raise ValueError(f"environment: {where}") from None
         return cls(**{name: read[name] for name in found} | given)
 
 

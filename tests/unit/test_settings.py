@@ -41,4 +41,4 @@ def test_the_environment_is_read() -> None:
 
 def test_a_bad_variable_is_named() -> None:
     """With what its field takes."""
-    assert "environment (ATOMIZER_…): Expected `int`, got `str` - at `$.slots`" in read(ATOMIZER_SLOTS="many")
+    assert "environment: Expected `int`, got `str` - at ATOMIZER_SLOTS" in read(ATOMIZER_SLOTS="many")
