@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -529,3 +529,55 @@ async def test_an_atom_may_follow_the_events_of_its_child_on_one_slot() -> None:
         kinds = await runtime.run(follows)
 
     assert kinds[-1] == "answered"
+
+
+async def test_a_worker_that_somebody_else_cancels_gives_its_electron_back_and_is_replaced() -> None:
+    """I6: a cancellation that was not meant for the atom is no answer to its asker."""
+    ran: list[int] = []
+
+    @atomizer.atom(id="tests.twice")
+    async def twice() -> int:
+        ran.append(1)
+        if len(ran) == 1:
+            me: Any = asyncio.current_task()
+            me._host.cancel()  # the worker, as a loop does that cancels all its tasks
+            await asyncio.get_running_loop().create_future()
+        return len(ran)
+
+    async with Atomizer(twice, settings=Settings(slots=1)) as runtime:
+        assert await runtime.run(twice) == 2
+        assert await runtime.run(twice) == 3
+
+
+async def test_a_stop_that_is_cancelled_still_closes_everything() -> None:
+    """I13: whoever cancels the leaving only makes it hurry."""
+    closed: list[bool] = []
+
+    class Pool(atomizer.Atom, id="tests.Pool", share=True):
+        async def close(self) -> None:
+            closed.append(True)
+
+        async def process(self, conductor: atomizer.Bond, electron: atomizer.Electron) -> None:
+            return None
+
+    hub = MemoryConductor()
+
+    runtime = Atomizer(hang, Pool, conductor=hub, settings=QUICK)
+    stream = runtime.events()
+
+    async def program() -> None:
+        async with runtime:
+            await runtime.send(hang)
+            await asyncio.sleep(0)
+
+    leaving = asyncio.create_task(program())
+    async for event in stream:
+        if isinstance(event, events.RuntimeStopping):
+            break
+    leaving.cancel()
+    await asyncio.wait((leaving,))
+
+    assert leaving.cancelled()
+    assert closed == [True]
+    async with hub.connect() as connection:
+        assert connection.depth(atomizer.Route(atomizer.Lane.WORK, "tests.hang")) == 1

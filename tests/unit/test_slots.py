@@ -140,3 +140,22 @@ async def test_an_atom_that_ends_while_a_strand_waits_leaves_the_count_right() -
     await parent.reclaim()
 
     assert (slots.free, slots.lent) == (1, 0)
+
+
+async def test_a_slot_taken_beyond_the_total_comes_back_before_anybody_gets_one() -> None:
+    """Cancelled waits must not add up to more slots than there are."""
+    slots = make(1)
+    parent = await slots.hold()
+    parent.lend()
+    child = await slots.hold()
+    parent.retake()
+    newcomer = asyncio.create_task(slots.hold())
+    await turn()
+
+    child.end()
+    await turn()
+
+    assert not newcomer.done()
+    parent.end()
+    await newcomer
+    assert slots.free == 0
