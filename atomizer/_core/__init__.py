@@ -1,7 +1,9 @@
 """
 The core: files in the order in which an electron meets them.
 
-supervision → credit → pump → slots → flight → admission → identity → threads → disposition → lifecycle → outbound →
-correlation → alarm → broadcast. A file either decides (credit, admission, disposition, lifecycle, correlation: no
-clock, no wire) or does.
+supervision → credit → pump → slots → flight → admission → identity → threads → outcome → disposition → report, and for
+what is asked here outbound → correlation. Around them: node wires all of it; alarm, broadcast, remember and tasks serve
+it; lifecycle and stopping see to its beginning and end.
+
+A file either decides (admission, correlation, credit, disposition, lifecycle, remember: no loop, no wire) or does.
 """

@@ -186,7 +186,7 @@ class Link:
 
         Raises:
             NobodyThere, TooLarge, CapabilityMissing: It was certainly not taken, and will not be.
-            Overloaded: The route stayed full until then.
+            Overloaded: The route stayed full until then. A transport that waits for room instead confirms nothing:
             ConductorBroken, ConductorUnavailable: No confirm came until then; whether it was taken is unknown.
         """
         if self.send_nowait(frame):

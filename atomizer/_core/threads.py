@@ -31,7 +31,7 @@ class Call(NamedTuple):
 
 class Threads:
     """
-    A pool of daemonic threads. It grows when all are busy, so its size is bounded by the slots and what is abandoned.
+    A pool of daemonic threads. It grows when all are busy: by slots, what waits for children, and what is abandoned.
 
     The standard executors join their threads at exit: one atom that hangs would hold the process.
     """
