@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 __all__ = (
+    "CODECS",
     "DEFAULT_BOUNDS",
     "GO",
     "MESSAGEPACK",
@@ -108,9 +109,9 @@ def codec_for(content_type: str) -> Codec:
     Raises:
         Malformed: There is none.
     """
-    codec = _CODECS.get(content_type)
+    codec = CODECS.get(content_type)
     if codec is None:
-        raise Malformed(f"no codec reads content type {content_type[:128]!r}: send one of {', '.join(_CODECS)}")
+        raise Malformed(f"no codec reads content type {content_type[:128]!r}: send one of {', '.join(CODECS)}")
     return codec
 
 
@@ -398,4 +399,4 @@ NATIVE_JSON: Codec = _Json()
 GO: Codec = _Go()
 """The Go dialect."""
 
-_CODECS = {codec.content_type: codec for codec in (MESSAGEPACK, NATIVE_JSON, GO)}
+CODECS = {codec.content_type: codec for codec in (MESSAGEPACK, NATIVE_JSON, GO)}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .bond import Bond
     from .electron import Electron
     from .function_atom import FunctionAtom
-    from .payload import Bind, Payload, ReadArguments
+    from .payload import Bind, ReadArguments
 
 __all__ = ("Caller", "Definition", "Said")
 
@@ -108,14 +108,7 @@ class Definition(ABC):
             RegistrationRefused: A type of them cannot be found.
         """
 
-    def encode_result(self, value: object) -> Payload:
-        """
-        Encode what the atom returned: `bytes` as they are, anything else as JSON (None is `null`).
-
-        Raises:
-            ValueError: It cannot be encoded.
-        """
-        return encode_payload(value)
+    encode_result = staticmethod(encode_payload)  # `bytes` as they are, anything else as JSON: None is `null`
 
     @property
     @abstractmethod

@@ -260,6 +260,7 @@ class Node:
 
     async def _landed(self, seconds: float, enough: Callable[[], bool]) -> None:
         """Wait until nothing is under way any more, or it is enough, or the time is up."""
+        self.flights.is_watched = True
         with cleanup(seconds):
             while self.flights.under_way and not enough():
                 self._moved.clear()
