@@ -48,9 +48,9 @@ class _Commands(click.Group):
             ctx.exit(INTERRUPTED)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        from .errors import nearest
-
         if args and args[0] not in self.commands and not args[0].startswith("-"):
+            from .errors import nearest
+
             ctx.fail(f"there is no command {args[0]!r}; {nearest(args[0], self.commands, known_as='known')}")
         return super().resolve_command(ctx, args)
 

@@ -18,7 +18,7 @@ from .complaint import NO_CONDUCTOR, Complaint
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ("chosen", "conductor_of", "is_out_of_reach", "offered_schemes", "time_of_connecting")
+__all__ = ("chosen", "conductor_of", "is_out_of_reach", "offered_schemes", "said_of", "time_of_connecting")
 
 
 def conductor_of(url: str) -> Conductor:
@@ -31,7 +31,13 @@ def conductor_of(url: str) -> Conductor:
     try:
         return conductor_from_url(url)
     except (ConductorUnknown, ValueError) as error:
-        raise Complaint(f"{url}: {error}", exit_code=NO_CONDUCTOR) from error
+        raise Complaint(said_of(url, error), exit_code=NO_CONDUCTOR) from error
+
+
+def said_of(url: str, error: Exception) -> str:
+    """Say what went wrong, and with which URL, once."""
+    text = str(error) or type(error).__qualname__
+    return text if text.startswith(url) else f"{url}: {text}"
 
 
 def chosen(url: str | None, settings: Settings, items: Sequence[object] = ()) -> Conductor | None:

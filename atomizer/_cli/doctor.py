@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from . import installation, machine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from importlib.metadata import Distribution
 
 __all__ = ("Check", "Diagnosis", "State", "check_clock", "check_needs", "examine")
@@ -175,20 +175,23 @@ def _check_settings() -> Iterator[Check]:
 
 
 def _check_conductor(url: str | None) -> Iterator[Check]:
-    from .conductors import offered_schemes, time_of_connecting  # noqa: PLC0415  # as above
+    from .conductors import offered_schemes  # noqa: PLC0415  # as above
 
     yield Check("schemes", OK, ", ".join(offered_schemes()))
     wanted = url or os.environ.get("ATOMIZER_URL")
-    if not wanted:
+    if wanted:
+        yield _try_conductor(wanted)
+    else:
         yield Check("conductor", NOTE, "none is named, so it would be in memory", "--conductor URL, or ATOMIZER_URL")
-        return
-    yield _tried(wanted, lambda: asyncio.run(time_of_connecting(wanted)))
 
 
-def _tried(url: str, connect: Callable[[], float]) -> Check:
+def _try_conductor(url: str) -> Check:
+    from .conductors import said_of, time_of_connecting  # noqa: PLC0415  # as above
+
     try:
-        return Check("conductor", OK, f"{url} connected and left in {connect() * 1e3:,.1f} ms")
+        seconds = asyncio.run(time_of_connecting(url))
     except Exception as error:  # a foreign conductor may raise anything
         return Check(
-            "conductor", FINDING, f"{url}: {str(error) or type(error).__qualname__}", "is it there, and the URL right?"
+            "conductor", FINDING, said_of(url, error), "look whether it is there, and whether its URL is right"
         )
+    return Check("conductor", OK, f"{url} connected and left in {seconds * 1e3:,.1f} ms")

@@ -31,7 +31,7 @@ def settings_of(given: Mapping[str, object]) -> Settings:
     try:
         return Settings.from_env(**given)
     except ValueError as error:
-        raise Complaint(f"{error}; `atomizer doctor` looks through the environment", exit_code=USAGE) from error
+        raise Complaint(str(error), exit_code=USAGE) from error
 
 
 def fields_said(pairs: Iterable[str]) -> dict[str, object]:

@@ -33,7 +33,7 @@ def describe(definition: Definition) -> Schema:
         "id": definition.atom_id,
         "route": definition.route,
         "form": "function" if isinstance(definition.plain, FunctionAtom) else "class",
-        "doc": _first_line(inspect.getdoc(definition.plain if isinstance(definition.plain, type) else written)),
+        "doc": _first_line(definition.plain.__doc__),
         "parameters": [_parameter(each) for each in _parameters(definition)],
         "result_type": _shown(inspect.signature(written).return_annotation),
         "options": _options(definition),
@@ -73,7 +73,9 @@ def _payload(definition: Definition, written: Callable[..., Any]) -> Schema:
     if not parameters:
         return {"content_types": [JSON], "may_be_empty": True, "schema": _document({"enum": [None, {}]})}
     if len(parameters) == 1:
-        return {**_value(hints[0]), "may_be_empty": optional or hints[0] is bytes}
+        value = _value(hints[0])
+        value["schema"] = _with_default(parameters[0], value["schema"])
+        return {**value, "may_be_empty": optional or hints[0] is bytes}
     return {"content_types": [JSON], "may_be_empty": optional, "schema": _object(parameters, hints)}
 
 
@@ -89,7 +91,7 @@ def _value(hint: Any) -> Schema:
 
 def _object(parameters: Sequence[inspect.Parameter], hints: Sequence[Any]) -> Schema:
     """Describe the object that several parameters travel as."""
-    schemas, components = _generated([object if hint in UNTYPED else hint for hint in hints])
+    schemas, components = _generated([Any if hint in UNTYPED else hint for hint in hints])
     named = zip(parameters, schemas, strict=True)
     schema = {
         "type": "object",
@@ -105,8 +107,8 @@ def _generated(hints: Sequence[Any]) -> tuple[tuple[Schema, ...], Schema]:
 
 
 def _anything(kind: type) -> Schema:
-    """Stand for `object`: whatever else msgspec cannot decode was refused at registration."""
-    return {}
+    """Stand for an `object` inside another type: whatever else msgspec cannot decode was refused at registration."""
+    return {"description": "anything"}  # an empty schema counts as none
 
 
 def _with_default(parameter: inspect.Parameter, schema: Schema) -> Schema:

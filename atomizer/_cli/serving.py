@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 __all__ = ("Voice", "serve_targets")
 
 _NAMED = 8  # atoms in the line for people
+_OUT_OF_REACH = (
+    "the conductor is in the memory of this process, so nobody else can reach these atoms: "
+    "name another with --conductor URL or ATOMIZER_URL"
+)
 
 
 class Voice(NamedTuple):
@@ -59,10 +63,7 @@ def serve_targets(targets: Sequence[str], url: str | None, given: Mapping[str, o
     except RegistrationRefused as error:  # two conductors of one name
         raise Complaint(str(error), exit_code=BAD_TARGET) from error
     if is_out_of_reach(conductor, items):
-        voice.note(
-            "note: the conductor is in the memory of this process, so nobody else can reach these atoms: "
-            "name another with --conductor URL or ATOMIZER_URL"
-        )
+        voice.note(json.dumps({"kind": "note", "text": _OUT_OF_REACH}) if voice.as_json else f"note: {_OUT_OF_REACH}")
     asyncio.run(_serve(runtime, voice))
 
 
@@ -106,7 +107,7 @@ def _part(runtime: Atomizer, voice: Voice) -> None:
     if voice.as_json:
         voice.say(json.dumps({"state": now.state, "node": now.node, "completed": now.completed, "failed": now.failed}))
     else:
-        voice.say(f"stopped: node {now.node}, {now.completed} electrons completed, {now.failed} failed")
+        voice.say(f"stopped: node {now.node}, completed {now.completed}, failed {now.failed}")
 
 
 def _complaint(failure: Exception, *, entered: bool) -> Exception:

@@ -113,11 +113,12 @@ def _missing(name: str) -> str:
 
 
 def _modules_in(folder: Path) -> Iterator[str]:
-    """Name the modules of a folder, and those in the folders in it."""
+    """Name the modules of a folder, the folders with modules in them, and those."""
     for path in (*folder.glob("*.py"), *folder.glob("*/*.py")):
         parts = path.relative_to(folder).with_suffix("").parts
         if all(part.isidentifier() for part in parts):
-            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            yield parts[0]
+            yield ".".join(parts).removesuffix(".__init__")
 
 
 def _broken(name: str, error: BaseException) -> str:
