@@ -9,7 +9,7 @@ from time import perf_counter, perf_counter_ns
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..atom import atom
-from ..errors import AtomizerError, ConductorError
+from ..errors import AtomizerError, AtomTimedOut, ConductorError, Expired
 from ..runtime import Atomizer
 from .complaint import NO_CONDUCTOR, Complaint
 from .conductors import chosen
@@ -29,23 +29,23 @@ Echo: TypeAlias = "FunctionAtom[[bytes], bytes, [bytes], Coroutine[Any, Any, byt
 _NUMBER = 8  # bytes in front of each payload
 _WARM_UP = 200
 _ALONE = 1_000  # electrons of a round that go one at a time
-_PATIENCE = 10.0  # seconds for what is outstanding when asking has ended
 
 
-def measure(plan: Plan, url: str | None) -> Figures:
+def measure(plan: Plan, url: str | None, *, patience: float = 10.0) -> Figures:
     """
     Measure, and count what was lost or came twice.
 
     Args:
         plan: What to measure.
         url: The conductor; None means `ATOMIZER_URL`, else memory.
+        patience: Seconds for what is outstanding when the time is up; what has no answer then is lost.
 
     Raises:
         Complaint: The conductor is unknown or cannot be reached, or the environment holds a wrong setting.
     """
     settings = settings_of({})
     conductor = chosen(url, settings)
-    bench = _Bench(plan)
+    bench = _Bench(plan, patience)
     try:
         asyncio.run(bench.run(Atomizer(bench.atom, conductor=conductor, settings=settings)))
     except ConductorError as error:
@@ -63,8 +63,9 @@ class _Bench:
         loop: The name of the event loop that it ran on.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, patience: float) -> None:
         self._plan = plan
+        self._patience = patience
         self._alone = min(_ALONE, plan.electrons)
         self._ran = array("I", bytes(4 * (_WARM_UP + plan.rounds * (self._alone + plan.electrons))))
         self.atom = _echo(self._ran, suspends=plan.atom == "suspend")
@@ -79,7 +80,7 @@ class _Bench:
         """Measure round by round, until all are done or the time is up."""
         self.loop = type(asyncio.get_running_loop()).__module__.partition(".")[0]
         until = perf_counter() + self._plan.seconds
-        asking = self.atom.options(timeout=self._plan.seconds + _PATIENCE) if self._plan.deadline else self.atom
+        asking = self.atom.options(timeout=self._plan.seconds + self._patience) if self._plan.deadline else self.atom
         async with runtime:
             await self._ask(runtime, asking, _WARM_UP, 1, until)
             for _ in range(self._plan.rounds):
@@ -100,7 +101,7 @@ class _Bench:
         took = array("Q")
         began = perf_counter()
         try:
-            async with asyncio.timeout(max(0.0, until - began) + _PATIENCE), asyncio.TaskGroup() as group:
+            async with asyncio.timeout(max(0.0, until - began) + self._patience), asyncio.TaskGroup() as group:
                 for index in range(min(at_once, electrons)):
                     coroutine = self._ask_in_turn(runtime, asking, numbers, took, until)
                     group.create_task(coroutine, name=f"atomizer bench {index}")
@@ -118,6 +119,8 @@ class _Bench:
             began = perf_counter_ns()
             try:
                 answer = await runtime.run(asking, payload)
+            except (AtomTimedOut, Expired) as error:  # no outcome came: it is lost
+                self._first_failure = self._first_failure or str(error)
             except AtomizerError as error:
                 self._fail(str(error))
             else:

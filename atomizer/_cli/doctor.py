@@ -19,9 +19,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from importlib.metadata import Distribution
 
-__all__ = ("Check", "Diagnosis", "State", "check_clock", "check_needs", "examine")
+__all__ = (
+    "Check",
+    "Diagnosis",
+    "check_clock",
+    "check_install",
+    "check_needs",
+    "check_python",
+    "examine",
+    "examine_with",
+)
 
-State = str
 OK, NOTE, FINDING = "ok", "note", "finding"
 
 _WATCHED = 0.2  # seconds between two looks at the clocks
@@ -33,7 +41,7 @@ class Check(NamedTuple):
     """One thing that was looked at."""
 
     name: str
-    state: State
+    state: str
     """`ok`, `note` (worth knowing) or `finding` (to be put right)."""
     text: str
     cure: str = ""
@@ -73,14 +81,19 @@ def examine(url: str | None) -> Diagnosis:
         url: The conductor; None means `ATOMIZER_URL`, and without that none is tried.
     """
     found = installation.installed()
-    checks = [_check_install(found), *check_needs([] if found is None else found.requires or [])]
-    checks += [_check_python(found), _check_processors(), *_watch_clock()]
+    checks = [check_install(found), *check_needs([] if found is None else found.requires or [])]
+    return examine_with([*checks, check_python(found), _check_processors(), *_watch_clock()], url)
+
+
+def examine_with(checks: list[Check], url: str | None) -> Diagnosis:
+    """Look at the rest: at what can only be looked at where nothing is missing."""
     if any(check.state == FINDING and check.name == "needs" for check in checks):
         return Diagnosis([*checks, Check("conductor", NOTE, "not tried while something is missing")])
     return Diagnosis([*checks, _check_packages(), *_check_settings(), *_check_conductor(url)])
 
 
-def _check_install(found: Distribution | None) -> Check:
+def check_install(found: Distribution | None) -> Check:
+    """Look whether this program is installed, and all of it."""
     if found is None:
         return Check("install", FINDING, f"run from {installation.PACKAGES} without being installed", _REINSTALL)
     if missing := installation.missing_files(found):
@@ -120,7 +133,8 @@ def check_needs(requirements: list[str]) -> Iterator[Check]:
         yield Check("needs", OK, ", ".join(good))
 
 
-def _check_python(found: Distribution | None) -> Check:
+def check_python(found: Distribution | None) -> Check:
+    """Hold this Python against the oldest that is allowed."""
     wanted = installation.lowest_python(found)
     said = f"{machine.python()}; loops: {machine.loops()}"
     if installation.numbers(".".join(map(str, sys.version_info[:3]))) < installation.numbers(wanted):
