@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ._cli.complaint import INTERRUPTED, Complaint, masked
+from ._cli.complaint import FINDING, INTERRUPTED, Complaint, masked
 
 if TYPE_CHECKING:
     from ._cli.serving import Voice
@@ -136,7 +136,7 @@ def bench(conductor: str | None, as_json: bool, **plan: Any) -> None:
     figures = measure(Plan(**plan), conductor)
     _say(figures.as_json() if as_json else figures.for_people())
     if not figures.is_sound:
-        click.get_current_context().exit(1)
+        click.get_current_context().exit(FINDING)
 
 
 @main.command()
@@ -149,7 +149,7 @@ def doctor(conductor: str | None, as_json: bool) -> None:
     diagnosis = examine(conductor)
     _say(diagnosis.as_json() if as_json else diagnosis.for_people())
     if not diagnosis.is_well:
-        click.get_current_context().exit(1)
+        click.get_current_context().exit(FINDING)
 
 
 def _voice(*, as_json: bool) -> Voice:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .conductor import Conductor
@@ -90,14 +89,14 @@ def what_is_in_the_way() -> str:
 
     Ours lies beside `atomizer`. Somebody else's is looked up without being run.
     """
+    from pathlib import Path  # noqa: PLC0415  # slow to import, and only needed with a conductor over a network
+
     spec = find_spec("conductors")
     if spec is None:
         return ""
+    ours = Path(__file__).resolve().parent.parent
     places = list(spec.submodule_search_locations or ()) or [spec.origin or ""]
-    return "" if any(Path(place).resolve().parent == _OURS for place in places) else places[0]
-
-
-_OURS = Path(__file__).resolve().parent.parent
+    return "" if any(Path(place).resolve().parent == ours for place in places) else places[0]
 
 
 def _cure(home: Home, error: ImportError) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from .schemas import describe, schemas_of
 from .targets import collect, registry_of
@@ -37,7 +38,7 @@ def list_atoms(targets: Sequence[str], *, as_json: bool, only_schemas: bool) -> 
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=str)
+    return msgspec.json.format(msgspec.json.encode(value, enc_hook=str)).decode()
 
 
 def _for_people(atom: Schema) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from math import inf
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -115,9 +116,11 @@ def _with_default(parameter: inspect.Parameter, schema: Schema) -> Schema:
     if parameter.default is parameter.empty:
         return schema
     try:
-        return {**schema, "default": msgspec.to_builtins(parameter.default, str_keys=True)}
+        default = msgspec.json.decode(msgspec.json.encode(parameter.default))
     except (TypeError, ValueError):  # a default never travels, so it may be anything
         return schema
+    is_sayable = default is not None or parameter.default is None  # JSON has no infinity: it becomes null
+    return {**schema, "default": default} if is_sayable else schema
 
 
 def _document(schema: Schema, components: Schema | None = None) -> Schema:
@@ -142,6 +145,6 @@ def _first_line(doc: str | None) -> str:
 
 
 def _options(definition: Definition) -> Schema:
-    """Return the options that the atom says."""
+    """Return the options that the atom says; no end is "inf", which JSON has no number for."""
     said = structs.asdict(definition.defaults)
-    return {name: value for name, value in said.items() if value is not None}
+    return {name: "inf" if value == inf else value for name, value in said.items() if value is not None}

@@ -64,7 +64,10 @@ def serve_targets(targets: Sequence[str], url: str | None, given: Mapping[str, o
         raise Complaint(str(error), exit_code=BAD_TARGET) from error
     if is_out_of_reach(conductor, items):
         voice.note(json.dumps({"kind": "note", "text": _OUT_OF_REACH}) if voice.as_json else f"note: {_OUT_OF_REACH}")
-    asyncio.run(_serve(runtime, voice))
+    try:
+        asyncio.run(_serve(runtime, voice))
+    except ExceptionGroup as group:  # nobody reads what is said
+        raise group.exceptions[0] from group
 
 
 async def _serve(runtime: Atomizer, voice: Voice) -> None:

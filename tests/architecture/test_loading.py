@@ -32,6 +32,19 @@ def test_import_loads_nothing_of_atomizer_before_a_name_is_asked_for() -> None:
     assert not {"asyncio", "anyio", "msgspec"}.intersection(loaded)
 
 
+def test_first_name_loads_nothing_that_few_programs_need() -> None:
+    """What is slow to import and seldom used is imported where it is used."""
+    loaded = python(
+        "import anyio, asyncio, msgspec, sys\n"
+        "before = set(sys.modules)\n"
+        "import atomizer\n"
+        "atomizer.Atomizer\n"
+        "print(*set(sys.modules) - before)"
+    )
+
+    assert not {"difflib", "importlib.metadata", "pathlib", "traceback", "urllib.parse"}.intersection(loaded)
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["bench", "--help"], ["doctor", "--help"]])
 def test_help_loads_click_and_no_runtime(arguments: list[str]) -> None:
     """`--help` is there at once: it loads no event loop, no codec and none of the commands."""

@@ -254,3 +254,18 @@ def wait() -> None: ...
 
     assert process.returncode == 130
     assert errors == "atomizer: interrupted\n"
+
+
+def test_worker_that_nobody_reads_ends_without_a_traceback(project: Project) -> None:
+    """As any program whose pipe is closed."""
+    folder = project(idle=IDLE)
+    ours, theirs = os.pipe()
+    os.close(ours)
+
+    ended = subprocess.run(
+        command("idle"), cwd=folder, env=environment(), stdout=theirs, stderr=subprocess.PIPE, timeout=30, check=False
+    )
+    os.close(theirs)
+
+    assert ended.returncode == 1
+    assert b"Traceback" not in ended.stderr

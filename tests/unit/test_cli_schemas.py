@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -60,6 +61,10 @@ async def anything(it, *, of: object = 3, among: list[object] = []): ...  # noqa
 @atomizer.atom(id="first")
 async def first(numbers: list[int]) -> dict[str, Line]:
     return {}
+
+
+@atomizer.atom(id="endless", options=atomizer.Options(timeout=inf))
+async def endless(most: float = inf, hidden: object = object()) -> None: ...
 
 
 class Till(atomizer.Atom, id="till"):
@@ -218,6 +223,14 @@ def test_description_has_what_its_author_wrote() -> None:
         {"name": "discount", "type": "float", "required": False, "default": "0.0"},
         {"name": "note", "type": "str | None", "required": False, "default": "None"},
     ]
+
+
+def test_default_that_json_cannot_say_is_left_out() -> None:
+    """It never travels. An option without end is a word."""
+    described = describe(definition_of(endless))
+
+    assert schema(described["payload"])["properties"] == {"most": {"type": "number"}, "hidden": {}}
+    assert described["options"] == {"timeout": "inf"}
 
 
 def test_class_atom_is_described_by_its_own_docstring() -> None:
