@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
@@ -66,7 +67,9 @@ def lowest_python(found: Distribution | None) -> str:
 
 def missing_files(found: Distribution) -> list[str]:
     """Return the files that were installed and are gone."""
-    return [str(path) for path in found.files or () if not Path(str(path.locate())).exists()]
+    # not by `Distribution.files`, which leaves those out from Python 3.12 on
+    paths = [row[0] for row in csv.reader((found.read_text("RECORD") or "").splitlines()) if row]
+    return [path for path in paths if not Path(str(found.locate_file(path))).exists()]
 
 
 def needs(requirements: list[str]) -> list[Need]:
