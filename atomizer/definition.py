@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias, cast
 
 from .errors import RegistrationRefused
@@ -164,7 +163,11 @@ def _main_module() -> str:
     spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
     if spec is not None:
         return str(spec.name)
-    return Path(file).stem if file else "__main__"  # typed in: nobody can import it
+    if not file:
+        return "__main__"  # typed in: nobody can import it
+    from pathlib import Path  # noqa: PLC0415  # slow to import, and only needed in a script
+
+    return Path(file).stem
 
 
 def _checked_id(id: str) -> str:

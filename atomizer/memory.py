@@ -18,7 +18,6 @@ import asyncio
 from contextlib import asynccontextmanager, suppress
 from math import inf
 from typing import TYPE_CHECKING, ClassVar
-from urllib.parse import parse_qsl, urlsplit
 
 from .codec import MESSAGEPACK
 from .conductor import Capability, Conductor, Connection, Durability, Lane, Settlement
@@ -126,6 +125,8 @@ class MemoryConductor(Conductor):
 
 
 def _read_url(url: str) -> tuple[str, int | None]:
+    from urllib.parse import parse_qsl, urlsplit  # noqa: PLC0415  # slow to import, and only needed for a URL
+
     parts = urlsplit(url)
     if parts.scheme != "memory" or parts.fragment:
         raise ValueError(f"{url!r} is no URL of an in-memory conductor: memory://name?capacity=10000")

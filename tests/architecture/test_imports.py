@@ -28,7 +28,7 @@ LAYERS = (
     ("_core.identity", "_core.broadcast", "_core.slots"),
     ("_core.supervision", "_core.outbound", "_core.flight", "_core.flights", "_core.pump", "_core.node"),
     ("handle", "results", "health", "asker", "bonded", "runtime", "script", "dead_letters", "telemetry"),
-    ("cli", "__main__", "testing"),
+    ("_cli", "cli", "__main__", "_on_first_use", "testing"),
 )
 """From the values up to the door. A module imports from its own layer and those before it; a new one is put here."""
 
