@@ -66,8 +66,9 @@ BUGS = {
     ),
     "drops what comes a second time": Bug(
         "_core/flights.py",
-        "        flight.electron = electron\n",
-        "        flight.electron = electron\n        if flight.delivery.redelivered:\n            return Verdict()\n",
+        "        flight.registration = registration = self._find(electron.atom_id)\n",
+        "        flight.registration = registration = self._find(electron.atom_id)\n"
+        "        if flight.delivery.redelivered:\n            return Verdict()\n",
     ),
     "answers results alone": Bug(
         "_core/disposition.py",
@@ -91,8 +92,9 @@ BUGS = {
     ),
     "forgets who waits when sending is not done at once": Bug(
         "asker.py",
-        "        if not is_sent:\n",
-        "        if not is_sent:\n            self._correlation.take(electron.id)\n",
+        "            await self._post(handle, link, electron, to, deadline)\n",
+        "            self._correlation.take(electron.id)\n"
+        "            await self._post(handle, link, electron, to, deadline)\n",
     ),
     "still waits for what was not sent": Bug(
         "asker.py",
