@@ -4,6 +4,7 @@ Bounds: what foreign bytes may weigh, looked at before anything is decoded.
 A decoder recurses as deep as its input is nested, also where it only skips what it does not know; on a thread with a
 small stack that ends the process. So size, nesting and the length of numbers are checked first, and without recursion:
 a count that is never too small lets nearly every body pass at once, and only what it cannot clear is looked at exactly.
+Nesting is not looked at where the decoder refuses at once whatever could be nested: see `atomizer.messagepack`.
 """
 
 from __future__ import annotations
