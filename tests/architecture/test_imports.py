@@ -12,7 +12,7 @@ VALUES = (
     ("errors", "settings"),
     ("bounds", "json_values"),
     ("electron", "properties", "control", "events", "options"),
-    ("go_dialect", "codec", "retry"),
+    ("tolerant", "kinds", "go_dialect", "native_json", "messagepack", "codec", "retry"),
 )
 CONTRACT = ("cancellation", "conductor")
 DECIDERS = ("admission", "credit", "disposition", "lifecycle", "correlation", "remember")
