@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ("compare",)
 
-_SLICE = 5 * OUTSTANDING
-_CALLS = 500
+_SLICE = 2 * OUTSTANDING
+_CALLS = 200
 
 
 async def compare(subject: Open, baseline: Open, electrons: int) -> Sample:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tests.benchmarks.alternation import compare
+from tests.benchmarks.apart import apart_engine, pool_engine
 from tests.benchmarks.engines import (
     atomizer_engine,
     celery_engine,
@@ -15,17 +16,24 @@ from tests.benchmarks.engines import (
     taskiq_engine,
 )
 from tests.benchmarks.peers import peer
+from tests.benchmarks.queued import bytes_per_queued_electron
+from tests.benchmarks.sampling import Sample
+from tests.benchmarks.silenced import measure_silence
+from tests.benchmarks.startup import measure_help, measure_import
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from tests.benchmarks.engines import Open
-    from tests.benchmarks.sampling import Effort, Sample
+    from tests.benchmarks.sampling import Effort
 
 __all__ = ("CASES", "SUBJECTS")
 
+T = TypeVar("T")
+
+_QUEUED = 20_000
 _SLOW = 5
-"""Peers that take tens of microseconds an electron are asked so many times less."""
+"""Where an electron takes tens of microseconds, there are so many times less."""
 
 SUBJECTS: dict[str, Open] = {
     "embedded": atomizer_engine(echo),
@@ -37,10 +45,14 @@ SUBJECTS: dict[str, Open] = {
 
 def _engines(subject: Open, baseline: Open, *, share: int = 1) -> Callable[[Effort], Sample]:
     def measure(effort: Effort) -> Sample:
-        with asyncio.Runner(loop_factory=_loop_factory(effort)) as runner:
-            return runner.run(compare(subject, baseline, effort.electrons // share))
+        return _run(compare(subject, baseline, effort.electrons // share), effort)
 
     return measure
+
+
+def _run(coroutine: Coroutine[Any, Any, T], effort: Effort) -> T:
+    with asyncio.Runner(loop_factory=_loop_factory(effort)) as runner:
+        return runner.run(coroutine)
 
 
 def _loop_factory(effort: Effort) -> Callable[[], asyncio.AbstractEventLoop]:
@@ -50,6 +62,18 @@ def _loop_factory(effort: Effort) -> Callable[[], asyncio.AbstractEventLoop]:
     return factory
 
 
+def _queued(effort: Effort) -> Sample:
+    return Sample(subject={"bytes": _run(bytes_per_queued_electron(_QUEUED), effort)})
+
+
+def _events(effort: Effort) -> Sample:
+    return _run(measure_silence(effort), effort)
+
+
+def _apart(effort: Effort) -> Sample:
+    return _run(compare(apart_engine(), pool_engine, effort.electrons // _SLOW), effort)
+
+
 CASES: dict[str, Callable[[Effort], Sample]] = {
     "control": _engines(queue_engine(), queue_engine()),
     "embedded": _engines(SUBJECTS["embedded"], queue_engine()),
@@ -57,5 +81,10 @@ CASES: dict[str, Callable[[Effort], Sample]] = {
     "taskiq": _engines(SUBJECTS["embedded"], taskiq_engine, share=_SLOW),
     "celery": _engines(SUBJECTS["embedded"], celery_engine, share=_SLOW),
     "deadline": _engines(SUBJECTS["deadline"], atomizer_engine(echo, timeout=None)),
+    "events": _events,
+    "queued": _queued,
+    "import": measure_import,
+    "help": measure_help,
+    "process": _apart,
 }
 """By name."""

@@ -53,6 +53,18 @@ def _more(sample: Sample) -> float:
     return sample.subject["seconds"] / sample.baseline["seconds"] - 1
 
 
+def _bytes(sample: Sample) -> float:
+    return sample.subject["bytes"]
+
+
+def _ms(sample: Sample) -> float:
+    return 1e3 * sample.subject["seconds"]
+
+
+def _ms_beyond(sample: Sample) -> float:
+    return 1e3 * (sample.subject["seconds"] - sample.baseline["seconds"])
+
+
 def _faster(name: str, title: str, case: str, floor: float | None, goal: float | None) -> Row:
     return Row(name, title, case, _times_as_fast, floor, goal, "{:.3g}", less_is_better=False)
 
@@ -73,5 +85,20 @@ ROWS: tuple[Row, ...] = (
     _faster("celery", "÷ Celery eager", "celery", 10, 25),
     _alone("alone", "one at a time, p50 ÷ bare queue's", "embedded", 3, 1.7),
     _costs("deadline", "cost of a deadline per electron", "deadline", 0.15, 0.08),
+    _costs("events", "cost of events with no reader", "events", 0.03, 0.015),
+    Row("bytes", "bytes per queued electron", "queued", _bytes, 750, 600, "{:.0f}", less_is_better=True),
+    Row(
+        "import",
+        "`import atomizer`, beyond `import asyncio`, ms",
+        "import",
+        _ms_beyond,
+        80,
+        45,
+        "{:.0f}",
+        less_is_better=True,
+    ),
+    Row("help", "`atomizer --help`, ms", "help", _ms, 150, 100, "{:.0f}", less_is_better=True),
+    _alone("process-alone", "an electron through a child process, p50 ÷ `ProcessPoolExecutor`", "process", 2, 1.2),
+    _faster("process", "the same, throughput ÷ `ProcessPoolExecutor`", "process", 0.6, 1),
 )
 """In the order of the table."""

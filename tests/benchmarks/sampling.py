@@ -22,4 +22,4 @@ class Sample(Struct, frozen=True):
     """What one round of a case has seen: the same figures of its subject and of what that is held against."""
 
     subject: dict[str, float]
-    baseline: dict[str, float]
+    baseline: dict[str, float] = {}
