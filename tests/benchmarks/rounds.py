@@ -54,7 +54,7 @@ def run_rounds(cases: Collection[str], rounds: int, effort: Effort, tell: Callab
                 missing[case] = one
             else:
                 samples.append(one)
-            tell(f"round {number} of {rounds}, {case}: {one}")
+            tell(f"round {number} of {rounds}: {case}")
     return {**seen, **missing}
 
 
