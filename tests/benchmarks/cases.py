@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tests.benchmarks.alternation import compare
@@ -71,7 +72,7 @@ def _events(effort: Effort) -> Sample:
 
 
 def _apart(effort: Effort) -> Sample:
-    return _run(compare(apart_engine(), pool_engine, effort.electrons // _SLOW), effort)
+    return _run(compare(apart_engine(), pool_engine, effort.electrons // _SLOW, perf_counter), effort)
 
 
 CASES: dict[str, Callable[[Effort], Sample]] = {
