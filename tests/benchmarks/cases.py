@@ -21,6 +21,7 @@ from tests.benchmarks.queued import bytes_per_queued_electron
 from tests.benchmarks.sampling import Sample
 from tests.benchmarks.silenced import measure_silence
 from tests.benchmarks.startup import measure_help, measure_import
+from tests.benchmarks.tossing import measure_tossing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -75,6 +76,10 @@ def _apart(effort: Effort) -> Sample:
     return _run(compare(apart_engine(), pool_engine, effort.electrons // _SLOW, perf_counter), effort)
 
 
+def _tossing(effort: Effort) -> Sample:
+    return _run(measure_tossing(effort), effort)
+
+
 CASES: dict[str, Callable[[Effort], Sample]] = {
     "control": _engines(queue_engine(), queue_engine()),
     "embedded": _engines(SUBJECTS["embedded"], queue_engine()),
@@ -87,5 +92,6 @@ CASES: dict[str, Callable[[Effort], Sample]] = {
     "import": measure_import,
     "help": measure_help,
     "process": _apart,
+    "pi": _tossing,
 }
 """By name."""
