@@ -73,7 +73,7 @@ def _events(effort: Effort) -> Sample:
 
 
 def _apart(effort: Effort) -> Sample:
-    return _run(compare(apart_engine(), pool_engine, effort.electrons // _SLOW, perf_counter), effort)
+    return _run(compare(apart_engine, pool_engine, effort.electrons // _SLOW, perf_counter), effort)
 
 
 def _tossing(effort: Effort) -> Sample:
