@@ -88,8 +88,9 @@ def table(report: Iterable[Line]) -> str:
 
 def machine(rounds: int, effort: Effort) -> str:
     """Say in a line what it was measured on, and how much of it."""
+    size = " (a quick look, with less of everything)" if effort.quick else ""
     return (
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, "
         f"{platform.python_implementation()} {platform.python_version()}, loop of {effort.loop}; "
-        f"median and range of {rounds} rounds, {effort.electrons:,} electrons of 100 bytes each."
+        f"median and range of {rounds} rounds, {effort.electrons:,} electrons of 100 bytes each{size}."
     )

@@ -24,10 +24,12 @@ from tests.benchmarks.sampling import Effort, Sample
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-__all__ = ("ROOT", "Seen", "measure_here", "run_rounds")
+__all__ = ("FAILED", "ROOT", "Seen", "measure_here", "run_rounds")
 
 ROOT = Path(__file__).resolve().parents[2]
 _LONGEST = 900.0  # seconds; the slowest case takes a tenth of it
+
+FAILED = "failed: its process has said why"
 
 Seen = Mapping[str, "list[Sample] | str"]
 """The rounds of each case, or why it could not be measured."""
@@ -38,33 +40,25 @@ def run_rounds(cases: Collection[str], rounds: int, effort: Effort, tell: Callab
     Measure some cases, each in a process of its own, round after round.
 
     Args:
-        tell: Called with a line for each measurement.
-
-    Raises:
-        RuntimeError: A measurement failed; its process has said why.
+        tell: Called with a line before each measurement.
     """
     seen: dict[str, list[Sample]] = {case: [] for case in cases}
     missing: dict[str, str] = {}
     for number in range(1, rounds + 1):
-        for case, samples in seen.items():
-            if case in missing:
-                continue
-            one = measure_apart(case, effort)
+        for case in [case for case in seen if case not in missing]:
+            tell(f"round {number} of {rounds}: {case}")
+            one = _measure_apart(case, effort)
             if isinstance(one, str):
                 missing[case] = one
             else:
-                samples.append(one)
-            tell(f"round {number} of {rounds}: {case}")
+                seen[case].append(one)
     return {**seen, **missing}
 
 
-def measure_apart(case: str, effort: Effort) -> Sample | str:
-    """Measure one case in a process of its own."""
+def _measure_apart(case: str, effort: Effort) -> Sample | str:
     command = [sys.executable, "-m", "tests.benchmarks", "--one", case, msgspec.json.encode(effort).decode()]
     done = subprocess.run(command, cwd=ROOT, env=_environment(), stdout=subprocess.PIPE, timeout=_LONGEST, check=False)
-    if done.returncode:
-        raise RuntimeError(f"case {case!r} ended with {done.returncode}; what it said is above")
-    return msgspec.json.decode(done.stdout, type=Sample | str)
+    return FAILED if done.returncode else msgspec.json.decode(done.stdout, type=Sample | str)
 
 
 def measure_here(case: str, effort: str) -> bytes:
