@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from tests.benchmarks.counting import WAYS, counts
 from tests.benchmarks.profile import profile
 from tests.benchmarks.report import lines, machine, table
 from tests.benchmarks.rounds import FAILED, measure_here, run_rounds
@@ -29,6 +30,9 @@ def main(arguments: list[str]) -> int:
         sys.stdout.buffer.write(measure_here(*arguments[1:]))
         return 0
     asked = read(arguments)
+    if asked.counts:
+        print(counted())
+        return 0
     rows = [row for row in ROWS if row.name in (asked.rows or [row.name])]
     effort = Effort(electrons=asked.electrons, quick=asked.quick, loop=asked.loop)
     if asked.profile:
@@ -59,12 +63,22 @@ def read(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--profile", action="store_true", help="show where the time of these rows goes, and measure nothing"
     )
+    parser.add_argument("--counts", action="store_true", help="count calls, tasks, futures …, and measure nothing")
     asked = parser.parse_args(arguments)
     if unknown := set(asked.rows) - set(names):
         parser.error(f"no row is called {', '.join(sorted(unknown))}; there are {', '.join(names)}")
     asked.rounds = asked.rounds or (3 if asked.quick else 5)
     asked.electrons = asked.electrons or (10_000 if asked.quick else 50_000)
     return asked
+
+
+def counted() -> str:
+    """Write what an electron costs in things that are counted; `test_counts` has the limits."""
+    seen = {way: counts(way) for way in WAYS}
+    names = sorted({name for one in seen.values() for name in one})
+    rows = ("".join(f"| {one.get(name, 0):.3f} " for one in seen.values()) for name in names)
+    head = f"| for each electron | {' | '.join(seen)} |\n|{'---|' * (len(seen) + 1)}"
+    return "\n".join([head, *(f"| {name} {row}|" for name, row in zip(names, rows, strict=True))])
 
 
 def tell(line: str) -> None:

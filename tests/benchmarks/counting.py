@@ -14,19 +14,28 @@ from weakref import WeakSet
 
 import atomizer
 from atomizer.settings import SystemClock
-from tests.benchmarks.engines import OUTSTANDING, SLOTS, TIMEOUT, Asked
+from tests.benchmarks.engines import OUTSTANDING, SLOTS, TIMEOUT, Asked, echo, echo_later
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
     from contextvars import Context
     from types import FrameType
 
-__all__ = ("ELECTRONS", "CountingClock", "CountingLoop", "counts", "event_numbers_used")
+__all__ = ("ELECTRONS", "WAYS", "CountingClock", "CountingLoop", "counts", "event_numbers_used")
 
 Ts = TypeVarTuple("Ts")
 
 ELECTRONS = 2 * OUTSTANDING
 """How many go there and back while they are counted."""
+
+
+WAYS: dict[str, tuple[Any, bool]] = {
+    "at once": (echo, False),
+    "at once, suspending": (echo_later, False),
+    "alone": (echo, True),
+    "alone, suspending": (echo_later, True),
+}
+"""With `OUTSTANDING` at once, or one after the other; with an atom that suspends once, or not at all."""
 
 
 class CountingLoop(asyncio.SelectorEventLoop):
@@ -82,13 +91,9 @@ class CountingClock(SystemClock):
         return time.time_ns()
 
 
-def counts(atom: Any, *, alone: bool) -> dict[str, float]:
-    """
-    Count what an electron costs there and back, with everything on and nobody listening.
-
-    Args:
-        alone: One electron after the other, instead of `OUTSTANDING` at once.
-    """
+def counts(way: str) -> dict[str, float]:
+    """Count what an electron costs there and back in one of the `WAYS`, with everything on and nobody listening."""
+    atom, alone = WAYS[way]
     with asyncio.Runner(loop_factory=CountingLoop) as runner:
         loop = runner.get_loop()
         assert isinstance(loop, CountingLoop)
