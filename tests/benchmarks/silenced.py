@@ -20,7 +20,7 @@ from tests.benchmarks import engines
 from tests.benchmarks.alternation import compare
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
     from types import CodeType, ModuleType
 
     from tests.benchmarks.sampling import Effort, Sample
@@ -30,6 +30,8 @@ __all__ = ("measure_silence", "without_events")
 _KINDS = frozenset(
     name for name, kind in vars(events).items() if isinstance(kind, type) and issubclass(kind, events.Event)
 )
+_QUESTION = "listening"
+"""The attribute of `Broadcast` that says whether anybody does."""
 _COPIED = ("atomizer", engines.__name__)
 
 
@@ -109,16 +111,45 @@ def without_events(source: bytes) -> ast.Module:
 
 
 class _Silencer(ast.NodeTransformer):
-    """Takes out the calls whose first argument is a kind of event, and settles what asks whether anybody listens."""
+    """
+    Takes out the calls whose first argument is a kind of event, and answers with no where it is asked who listens.
+
+    What stands behind a constant no is left out by the compiler.
+    """
+
+    def __init__(self) -> None:
+        self._answers: frozenset[str] = frozenset()
 
     def visit_Expr(self, node: ast.Expr) -> ast.stmt:
         call = node.value.value if isinstance(node.value, ast.Await) else node.value
         tells = isinstance(call, ast.Call) and call.args and ast.unparse(call.args[0]).split(".")[-1] in _KINDS
-        return ast.Pass() if tells else node
+        return ast.Pass() if tells else self.generic_visit(node)  # type: ignore[return-value]
 
-    def visit_If(self, node: ast.If) -> ast.stmt | list[ast.stmt]:
-        self.generic_visit(node)
-        test = ast.unparse(node.test)
-        if test.rpartition(".")[2] != "listening":
-            return node
-        return node.body if test.startswith("not ") else node.orelse or ast.Pass()
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        return self._function(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
+        return self._function(node)
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        asks = node.attr == _QUESTION and isinstance(node.ctx, ast.Load)
+        return ast.Constant(value=False) if asks else self.generic_visit(node)  # type: ignore[return-value]
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        asks = node.id in self._answers and isinstance(node.ctx, ast.Load)
+        return ast.Constant(value=False) if asks else node
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
+        outside = self._answers
+        self._answers = outside | frozenset(_kept_answers(node))
+        try:
+            return self.generic_visit(node)
+        finally:
+            self._answers = outside
+
+
+def _kept_answers(node: ast.AST) -> Iterator[str]:
+    """Find the variables that keep the answer for later."""
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Assign) and isinstance(inner.value, ast.Attribute) and inner.value.attr == _QUESTION:
+            yield from (target.id for target in inner.targets if isinstance(target, ast.Name))
