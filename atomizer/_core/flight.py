@@ -13,6 +13,7 @@ from ..conductor import Connection, Delivery, Settlement
 from ..electron import Electron
 from ..properties import FailureKind
 from ..registry import Registration
+from .disposition import Verdict
 from .identity import Identity
 from .slots import Hold, Slots
 from .supervision import Link
@@ -44,10 +45,10 @@ class Flight(Struct, eq=False):
         registration: Its atom, once it is known.
         identity: What its atom runs as, once it is bonded.
         hold: Its hold on its slot, once it lends it.
-        left: The seconds its electron had left when it was taken up.
         deadline: When the electron's life ends, on the clock's `monotonic()`.
         until: When its atom must have ended: the deadline or the limit.
         due: When somebody must look at it: at `until`, and after it was told to stop.
+        verdict: What becomes of an electron that is not started.
         told: Why its atom was told to stop; None if it was not.
         abandoned: Its atom did not stop, and a deputy answers for it.
         landed: It is over, and has no slot.
@@ -63,12 +64,12 @@ class Flight(Struct, eq=False):
     started_ns: int = 0
     electron: Electron | None = None
     registration: Registration | None = None
-    identity: Identity | None = None
-    hold: Hold | None = None
-    left: float = inf
     deadline: float = inf
     until: float = inf
     due: float = inf
+    identity: Identity | None = None
+    hold: Hold | None = None
+    verdict: Verdict | None = None
     told: FailureKind | Settlement | None = None
     abandoned: bool = False
     landed: bool = False

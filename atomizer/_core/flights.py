@@ -20,9 +20,9 @@ from ..events import (
 )
 from ..properties import Ending, FailureKind
 from ..registry import StateRefused
-from .admission import admit, time_left
+from .admission import Refusal, admit, time_left
 from .disposition import GIVE_BACK, Verdict, dispose, is_cancellation
-from .flight import CURRENT
+from .flight import CURRENT, Flight
 from .identity import Identity, Phase
 from .outcome import Outcomes
 from .threads import run_in_thread
@@ -32,17 +32,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from ..bond import Bond
+    from ..conductor import Connection, Delivery
     from ..electron import Electron
     from ..payload import Payload
     from ..properties import Properties
     from ..registry import Registration, Registry
     from ..settings import Settings
-    from .admission import Refusal
     from .alarm import Alarm
     from .broadcast import Broadcast
-    from .flight import Flight
     from .remember import Remembered
     from .report import Report
+    from .slots import Slots
+    from .supervision import Link
     from .tasks import Tasks
     from .threads import Threads
 
@@ -108,6 +109,37 @@ class Flights:
         """The flights that still need an answer, or for which another still answers."""
         return [flight for flight in self.flying if not flight.abandoned or not flight.is_answered]
 
+    def take_up(
+        self, link: Link, connection: Connection, delivery: Delivery, slots: Slots, worker: asyncio.Task[Any]
+    ) -> Flight:
+        """Decode a delivery, and decide whether its electron is started: if not, its flight has its answer already."""
+        codec, started_ns = link.codec, self._utc_ns()
+        try:
+            if delivery.content_type != codec.content_type:
+                codec = codec_for(delivery.content_type)
+            electron = codec.decode_electron(delivery.body, self._bounds)
+        except Malformed as error:
+            flight = Flight(link, connection, delivery, slots, worker, started_ns)
+            flight.verdict = self._refuse(flight, FailureKind.MALFORMED, str(error))
+            return flight
+        left = deadline = until = inf
+        if electron.deadline_ns is not None or electron.budget is not None:
+            left = time_left(electron, started_ns)
+            deadline = until = self._monotonic() + left
+        if electron.limit is not None and electron.limit < left:
+            until = self._monotonic() + electron.limit
+        registration = self._find(electron.atom_id)
+        flight = Flight(
+            link, connection, delivery, slots, worker, started_ns, electron, registration, deadline, until, until
+        )
+        if self._broadcast.listening:
+            self._report.tell(ElectronReceived, flight)
+        if registration is None or left <= 0 or self._cancelled.since:
+            is_cancelled = self._cancelled.holds(electron.id)
+            refusal = admit(electron, known=registration is not None, cancelled=is_cancelled, left=left)
+            flight.verdict = None if refusal is None else self._turn_away(flight, electron, refusal)
+        return flight
+
     async def fly(self, flight: Flight) -> None:
         """
         Take a delivery to its settlement: answer it, send the answer, and only then settle.
@@ -117,11 +149,13 @@ class Flights:
         verdict = GIVE_BACK
         self.flying[flight] = None
         try:
-            verdict = self._begin(flight) or await self._go_on(flight)  # an atom's fault never raises here
+            verdict = flight.verdict or self._begin(flight) or await self._go_on(flight)  # an atom's fault never raises
         finally:
             try:
                 if not flight.abandoned:  # else another has concluded it
-                    await self._conclude(flight, verdict)
+                    left = self._conclude_nowait(flight, verdict)
+                    if left is not None:
+                        await self._conclude(flight, left)
             finally:
                 del self.flying[flight]
                 flight.landed = True
@@ -167,25 +201,12 @@ class Flights:
     # The answer
 
     def _begin(self, flight: Flight) -> Verdict | None:
-        """Decode, admit, bond, and take the first step. None means that the atom goes on."""
-        delivery, codec = flight.delivery, flight.link.codec
-        flight.started_ns = self._utc_ns()
-        try:
-            if delivery.content_type != codec.content_type:
-                codec = codec_for(delivery.content_type)
-            flight.electron = electron = codec.decode_electron(delivery.body, self._bounds)
-        except Malformed as error:
-            return self._refuse(flight, FailureKind.MALFORMED, str(error))
-        if self._broadcast.listening:
-            self._report.tell(ElectronReceived, flight)
-        if electron.deadline_ns is not None or electron.budget is not None or electron.limit is not None:
-            self._set_time(flight, electron)
-        flight.registration = registration = self._find(electron.atom_id)
-        if registration is None or flight.left <= 0 or flight.told is not None or self._cancelled.since:
-            refusal = self._admit(flight, electron)
-            if refusal is not None:
-                return self._turn_away(flight, electron, refusal)
-            assert registration is not None  # noqa: S101  # or it would be refused
+        """Bond, and take the first step: most need no other. None means that the atom goes on."""
+        electron, registration = flight.electron, flight.registration
+        assert electron is not None  # noqa: S101  # else it has a verdict
+        assert registration is not None  # noqa: S101
+        if flight.due < self._alarm.next:
+            self._alarm.wake_by(flight.due)
         CURRENT.set(flight)
         flight.identity = identity = Identity(
             flight.worker, self._loop, copy_context(), electron.atom_id, registration.finish
@@ -219,10 +240,6 @@ class Flights:
             return registration.call(instance, bond, electron, args, kwargs)
         return run_in_thread(self._threads, registration.thunk(instance, bond, electron, args, kwargs))
 
-    def _admit(self, flight: Flight, electron: Electron) -> Refusal | None:
-        is_cancelled = flight.told is not None or self._cancelled.holds(electron.id)
-        return admit(electron, known=flight.registration is not None, cancelled=is_cancelled, left=flight.left)
-
     def _turn_away(self, flight: Flight, electron: Electron, refusal: Refusal) -> Verdict:
         """Answer an electron that is not started, as admission has it."""
         self._cancelled.discard(electron.id)  # said once: the same id may be asked again
@@ -233,15 +250,6 @@ class Flights:
         )
 
     # Time
-
-    def _set_time(self, flight: Flight, electron: Electron) -> None:
-        flight.left = left = time_left(electron, flight.started_ns)
-        now, limit = self._monotonic(), electron.limit
-        flight.deadline = flight.until = flight.due = until = now + left
-        if limit is not None and limit < left:
-            flight.until = flight.due = until = now + limit
-        if until < self._alarm.next:
-            self._alarm.wake_by(until)
 
     def _look_at(self, flight: Flight) -> None:
         """The time of a flight is up: it is told so; and if it was told before, it is left behind."""
@@ -307,35 +315,45 @@ class Flights:
 
     # The end
 
+    def _conclude_nowait(self, flight: Flight, verdict: Verdict) -> Verdict | None:
+        """Send the reply and then settle, as far as that needs no waiting. Returns what is left to do."""
+        link = flight.link
+        if verdict.reply is not None:
+            connection = link.connection
+            try:
+                if connection is None or not connection.send_nowait(self._frame(flight, verdict.reply)):
+                    return verdict
+            except ConductorError:
+                return verdict  # `_conclude` meets the same, and says so
+        is_settled = link.settle_nowait(flight.connection, flight.delivery, verdict.settlement)
+        return None if is_settled else Verdict(None, verdict.settlement)
+
     async def _conclude(self, flight: Flight, verdict: Verdict) -> None:
         """Send what is to be sent, each confirmed, and then settle."""
-        link, delivery, reply = flight.link, flight.delivery, verdict.reply
         settlement = _REQUEUE  # the honest answer until we know better
         try:
-            if reply is not None:
-                body = link.codec.encode_reply(reply)
-                if len(body) > link.most_bytes:
-                    body = self._too_large(flight, len(body))
-                route = self._reply_routes.get(delivery.reply_to) or self._reply_route(delivery.reply_to)
-                frame, connection = Frame(route, body, link.codec.content_type, delivery.id), link.connection
-                if connection is None or not connection.send_nowait(frame):
-                    await self._send(flight, frame)
+            if verdict.reply is not None:
+                await self._send(flight, self._frame(flight, verdict.reply))
             settlement = verdict.settlement
         except ConductorError as error:  # no confirm: the electron comes again, here or elsewhere
             self._report.tell(ElectronRequeued, flight, reason=str(error))
         finally:
-            if not link.settle_nowait(flight.connection, delivery, settlement):
-                await link.settle(flight.connection, delivery, settlement)
+            await flight.link.settle(flight.connection, flight.delivery, settlement)
+
+    def _frame(self, flight: Flight, properties: Properties) -> Frame:
+        link, reply_to = flight.link, flight.delivery.reply_to
+        codec = link.codec
+        body = codec.encode_reply(properties)
+        if len(body) > link.most_bytes:  # it fitted by itself, but not with what goes around it
+            body = codec.encode_reply(self._outcomes.too_large(flight, len(body), link.most_bytes))
+        route = self._reply_routes.get(reply_to) or self._reply_route(reply_to)
+        return Frame(route, body, codec.content_type, flight.delivery.id)
 
     async def _send(self, flight: Flight, frame: Frame) -> None:
         try:
             await flight.link.send(frame, self._monotonic() + self._settings.send_patience)
         except NobodyThere as error:
             self._report.tell(PropertiesUnclaimed, flight, error=str(error))
-
-    def _too_large(self, flight: Flight, size_bytes: int) -> bytes:
-        """Say what became of a result that fitted by itself, but not with what goes around it."""
-        return flight.link.codec.encode_reply(self._outcomes.too_large(flight, size_bytes, flight.link.most_bytes))
 
     def _reply_route(self, reply_to: str) -> Route:
         """Make a route once: its hash is kept with it."""

@@ -110,7 +110,7 @@ class Outbound:
         self._broadcast = broadcast
         self._tasks = tasks
         prefix = f"{settings.random.getrandbits(64):016x}-"
-        self.new_id: Callable[[], str] = map(prefix.__add__, map(str, count(1))).__next__
+        self.new_id: Callable[[], str] = (f"{prefix}{number}" for number in count(1)).__next__
 
     def electron(
         self, electron_id: str, to: Address, payload: Payload, parent: Flight | None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..conductor import Lane, Settlement
 from ..errors import ConductorError
-from .flight import CURRENT, Flight
+from .flight import CURRENT
 
 if TYPE_CHECKING:
     from ..conductor import Connection, Delivery
@@ -97,12 +97,12 @@ class Pump:
 
     async def _fly_on(self, connection: Connection, delivery: Delivery, me: asyncio.Task[None]) -> None:
         """Fly a delivery, and with the same slot what is there after it. Gives the slot back."""
-        slots, link, fly = self._slots, self.link, self._flights.fly
+        slots, link, flights = self._slots, self.link, self._flights
         flight = None
         try:
             while self._open:
-                flight = Flight(link, connection, delivery, slots, me)
-                await fly(flight)
+                flight = flights.take_up(link, connection, delivery, slots, me)
+                await flights.fly(flight)
                 self._since_turn += 1
                 if self._since_turn >= _TURN:
                     self._since_turn = 0

@@ -32,14 +32,14 @@ BUGS = {
     ),
     "acknowledges before the reply is confirmed": Bug(
         "_core/flights.py",
-        "                    await self._send(flight, frame)\n            settlement = verdict.settlement\n",
-        "                    settlement = verdict.settlement\n                    await self._send(flight, frame)\n"
-        "            settlement = verdict.settlement\n",
+        "                await self._send(flight, self._frame(flight, verdict.reply))\n",
+        "                settlement = verdict.settlement\n"
+        "                await self._send(flight, self._frame(flight, verdict.reply))\n",
     ),
     "sends the reply when all is settled": Bug(
         "_core/flights.py",
-        "                    await self._send(flight, frame)\n",
-        '                    self._tasks.start(self._send(flight, frame), "reply")\n',
+        "                await self._send(flight, self._frame(flight, verdict.reply))\n",
+        '                self._tasks.start(self._send(flight, self._frame(flight, verdict.reply)), "reply")\n',
     ),
     "takes a broken connection for a reply without receiver": Bug(
         "_core/flights.py",
@@ -58,17 +58,14 @@ BUGS = {
     ),
     "settles again what was settled at once": Bug(
         "_core/flights.py",
-        "            if not link.settle_nowait(flight.connection, delivery, settlement):\n"
-        "                await link.settle",
-        "            link.settle_nowait(flight.connection, delivery, settlement)\n"
-        "            if delivery.count:\n"
-        "                await link.settle",
+        "        return None if is_settled else Verdict(None, verdict.settlement)\n",
+        "        return None if is_settled and not flight.delivery.count else Verdict(None, verdict.settlement)\n",
     ),
     "drops what comes a second time": Bug(
         "_core/flights.py",
-        "        flight.registration = registration = self._find(electron.atom_id)\n",
-        "        flight.registration = registration = self._find(electron.atom_id)\n"
-        "        if flight.delivery.redelivered:\n            return Verdict()\n",
+        "        if registration is None or left <= 0 or self._cancelled.since:\n",
+        "        if delivery.redelivered:\n            flight.verdict = Verdict()\n"
+        "        if registration is None or left <= 0 or self._cancelled.since:\n",
     ),
     "answers results alone": Bug(
         "_core/disposition.py",
