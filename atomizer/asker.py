@@ -82,6 +82,7 @@ class Asker:
         self._registry = registry
         self._links = links
         self._outbound = outbound
+        self._new_id = outbound.new_id
         self._correlation = correlation
         self._alarm = alarm
         self._broadcast = broadcast
@@ -107,25 +108,29 @@ class Asker:
             parent = self._checked(parent)
         kept = atom.kept if type(atom) is FunctionAtom else None
         to = kept[1] if kept is not None and kept[0] is self._defaults else self._address(atom, kwargs)
-        outbound = self._outbound
-        electron_id = to.options.id or outbound.new_id()
+        electron_id = to.options.id or self._new_id()
         try:
             payload = to.bind(args, kwargs)
         except ValueError as error:
             raise _refused(electron_id, to.atom_id, error) from error
-        electron, deadline = outbound.electron(electron_id, to, payload, parent)
         link = self._link(to.options, parent)
-        frame = outbound.frame(link, electron, to)
+        frame, electron, deadline = self._outbound.outgoing(link, electron_id, to, payload, parent)
         handle: Handle[Any] = Handle(electron_id, to.atom_id, self, to.read, to.raises, parent, link)
         if parent is not None or not to.is_plain:
             self._prepare(handle, to)
         if to.has_reply:  # expected before it is sent: a reply may come before `send_nowait` returns
-            self._expect(handle, deadline)
+            if self._expecting.setdefault(electron_id, handle) is not handle:
+                handle.disown()
+                raise ValueError(f"electron {electron_id!r} is outstanding already: an id is one request")
+            if deadline < inf:
+                handle.due = due = deadline + self._grace
+                if due < self._alarm.next:
+                    self._alarm.wake_by(due)
         connection = link.connection
         if connection is None or not connection.send_nowait(frame):
             await self._post(handle, link, electron, to, deadline)
         elif self._broadcast.listening:
-            outbound.tell_sent(link, electron)
+            self._outbound.tell_sent(link, electron)
         return handle
 
     def map(
@@ -258,15 +263,6 @@ class Asker:
             if not handle.parent.lends:
                 self._slots.check_room()
             handle.adopt()
-
-    def _expect(self, handle: Handle[Any], deadline: float) -> None:
-        if self._expecting.setdefault(handle.electron_id, handle) is not handle:
-            handle.disown()
-            raise ValueError(f"electron {handle.electron_id!r} is outstanding already: an id is one request")
-        if deadline < inf:
-            handle.due = due = deadline + self._grace
-            if due < self._alarm.next:
-                self._alarm.wake_by(due)
 
     def _link(self, options: Options, parent: Flight | None) -> Link:
         if options.conductor is not None:

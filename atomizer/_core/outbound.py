@@ -112,19 +112,20 @@ class Outbound:
         prefix = f"{settings.random.getrandbits(64):016x}-"
         self.new_id: Callable[[], str] = (f"{prefix}{number}" for number in count(1)).__next__
 
-    def electron(
-        self, electron_id: str, to: Address, payload: Payload, parent: Flight | None
-    ) -> tuple[Electron, float]:
+    def outgoing(
+        self, link: Link, electron_id: str, to: Address, payload: Payload, parent: Flight | None
+    ) -> tuple[Frame, Electron, float]:
         """
-        Make an electron of a call.
+        Make an electron of a call, and its frame.
 
         Returns:
-            It, and when its life ends on `monotonic()`: a child never outlives its parent.
+            Them, and when its life ends on `monotonic()`: a child never outlives its parent.
 
         Raises:
             TooLarge: The payload is over `Settings.max_payload_bytes`.
+            CapabilityMissing: The conductor cannot do what the options ask for.
         """
-        body = payload.body
+        body, codec = payload.body, link.codec
         if len(body) > self._most_bytes:
             raise TooLarge(len(body), self._most_bytes)
         budget, deadline, deadline_ns = to.timeout, inf, None
@@ -142,9 +143,11 @@ class Outbound:
             deadline_ns=deadline_ns,
             budget=budget,
         )
-        if parent is not None or not to.is_plain:
-            electron = structs.replace(electron, **_said(to.options, parent))
-        return electron, deadline
+        if parent is None and to.is_plain:
+            body = codec.encode_electron(electron)
+            return Frame(to.route, body, codec.content_type, electron_id, self._node), electron, deadline
+        electron = structs.replace(electron, **_said(to.options, parent))
+        return self.frame(link, electron, to), electron, deadline
 
     def frame(self, link: Link, electron: Electron, to: Address) -> Frame:
         """
@@ -153,15 +156,11 @@ class Outbound:
         Raises:
             CapabilityMissing: The conductor cannot do what the options ask for.
         """
-        codec = link.codec
-        body = codec.encode_electron(electron)
-        if to.is_plain:
-            return Frame(to.route, body, codec.content_type, electron.id, self._node)
-        options = to.options
+        options, codec = to.options, link.codec
         _check_capabilities(link, options)
         return Frame(
             to.route,
-            body,
+            codec.encode_electron(electron),
             codec.content_type,
             electron.id,
             self._node if to.has_reply else "",
