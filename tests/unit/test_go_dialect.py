@@ -360,7 +360,7 @@ def test_our_own_keys_are_none_of_those_of_go() -> None:
     ours |= answer_keys - {"electronId", "atomId", "starttime", "endtime", "error", "result"}
     assert ours == {
         "attempt", "budget", "contenttype", "deadline", "failure", "limit", "node", "parent", "reply", "resultencoding",
-        "resultpadding", "trace",
+        "resultpadding", "softlimit", "trace",
     }  # fmt: skip
 
 
