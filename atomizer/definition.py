@@ -89,6 +89,11 @@ class Definition(ABC):
         """What is registered when this is: the atom as it was declared, without options for a call."""
 
     @property
+    def reference(self) -> str:
+        """Where a child process finds it: empty for what does not run in one."""
+        return ""
+
+    @property
     @abstractmethod
     def wants_bond(self) -> bool:
         """Whether it asks for a `Bond`."""

@@ -18,9 +18,10 @@ from ..events import (
     ElectronRequeued,
     PropertiesUnclaimed,
 )
-from ..properties import Ending, FailureKind
+from ..properties import Ending, Failure, FailureKind
 from ..registry import StateRefused
 from .admission import NOT_BEGUN, admit, time_left
+from .confinement import run_in_process
 from .disposition import GIVE_BACK, Verdict, dispose, is_cancellation
 from .identity import AuthorsError, Identity
 from .outcome import Outcomes
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from ..registry import Registration, Registry
     from ..settings import Settings
     from .alarm import Alarm, Ring
+    from .processes import Process
     from .remember import Remembered
     from .report import Report
     from .slots import Hold
@@ -134,6 +136,11 @@ class Flight:
     def is_answered(self) -> bool:
         """Whether the deputy of an abandoned atom is done."""
         return self.deputy is not None and self.deputy.done()
+
+    @property
+    def process(self) -> Process | None:
+        """The child process that its atom runs in."""
+        return None if self.turn is None else self.turn.process
 
     def abort_children(self) -> None:
         """Cancel what its atom has sent and not heard of."""
@@ -376,6 +383,8 @@ class Flights:
     def _bond(self, flight: Flight, electron: Electron, registration: Registration) -> Coroutine[Any, Any, Any]:
         """Bring electron and atom together: the arguments are checked before the atom is called."""
         definition = registration.definition
+        if flight.process is not None:
+            return run_in_process(flight.process, definition.reference, electron)
         args, kwargs = definition.arguments(electron, self._bounds)
         instance = registration.instance(electron.copy_state)
         bond = self._make_bond(flight)
@@ -404,7 +413,9 @@ class Flights:
         flight.deadline = min(flight.deadline, now + left)
         flight.until = flight.deadline if limit is None else min(flight.deadline, now + limit)
         self._watch_limit(flight)
-        if electron.soft_limit is not None and now + electron.soft_limit < flight.until:
+        if electron.soft_limit is None or flight.process is not None:
+            return
+        if now + electron.soft_limit < flight.until:
             self._watch(flight, now + electron.soft_limit, lambda: self._soften(flight))
 
     def _soften(self, flight: Flight) -> None:
@@ -443,14 +454,19 @@ class Flights:
             self._report.tell(ElectronRequeued, flight, reason="this node stops")
             return GIVE_BACK
         if isinstance(told, FailureKind):
-            return self._conclusion(flight, self._outcomes.interrupted(flight, told, error, Ending.STOPPED))
+            ending = Ending.STOPPED if flight.process is None else Ending.KILLED
+            return self._conclusion(flight, self._outcomes.interrupted(flight, told, error, ending))
+        if isinstance(failure := getattr(error, "failure", None), Failure) and flight.process is not None:
+            return self._conclusion(flight, self._outcomes.failed_in_child(flight, failure))
         if flight.softened and is_over_soft_limit(error):
-            return self._conclusion(flight, self._outcomes.over_soft_limit(flight, error))
+            return self._conclusion(flight, self._outcomes.over_soft_limit(flight, electron, error))
         return self._conclusion(flight, self._outcomes.raised(flight, error))
 
     def _returned(
         self, flight: Flight, electron: Electron, registration: Registration, identity: Identity
     ) -> Properties:
+        if flight.process is not None:
+            return self._outcomes.completed(flight, electron, identity.value)
         try:
             result = identity.call(registration.definition.encode_result, identity.value)
         except ValueError as error:
