@@ -16,6 +16,7 @@ Every exception of atomizer, in one tree.
     ├── NotRunning                 the runtime is not open (any more)
     ├── NoReplyAsked               the electron was sent with `reply=False`: no outcome will come
     ├── TooManyWaiting             too many atoms wait for children on this node
+    ├── SoftLimitReached           raised in an atom: it runs too long, and will be killed if it goes on
     ├── ConductorError             the transport's side
     │   ├── ConductorUnknown       no conductor for that URL, or its package is missing
     │   ├── ConductorUnavailable   it cannot be reached, or refuses us
@@ -61,6 +62,7 @@ __all__ = (
     "PayloadRefused",
     "Poison",
     "RegistrationRefused",
+    "SoftLimitReached",
     "TooLarge",
     "TooManyWaiting",
 )
@@ -177,6 +179,24 @@ class TooManyWaiting(AtomizerError):
             f"{self.suspended} atoms of this node already wait for their children: "
             "raise Settings.suspended, or ask with fewer outstanding (map(…, limit=…))"
         )
+
+
+class SoftLimitReached(AtomizerError):
+    """
+    Raised inside an atom in a child process, wherever it is, when it has run for its soft limit.
+
+    It may catch this, save what it has, and return or raise in its own words. Its hard limit kills the process.
+
+    Attributes:
+        soft_limit: The limit, in seconds.
+    """
+
+    def __init__(self, soft_limit: float) -> None:
+        self.soft_limit = soft_limit
+        super().__init__(soft_limit)
+
+    def __str__(self) -> str:
+        return f"its soft limit of {self.soft_limit:g} s is over: it must come to an end before the hard limit kills it"
 
 
 class ConductorError(AtomizerError):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from ..properties import Ending, Failure, FailureKind, Properties
-from .disposition import failure_of, interruption, is_cancellation, name_of, sendable
+from .disposition import interruption, raised, result_too_large, sendable
 
 if TYPE_CHECKING:
     from ..electron import Electron
@@ -41,8 +41,7 @@ class Outcomes:
 
     def too_large(self, flight: Flight, size_bytes: int, most_bytes: int) -> Properties:
         """The atom returned more than may be sent."""
-        message = f"the result has {size_bytes:,} bytes, and {most_bytes:,} are allowed: return a reference to the data"
-        return self.refused(flight, FailureKind.RESULT_REFUSED, message)
+        return self._failed(flight, result_too_large(size_bytes, most_bytes))
 
     def refused(self, flight: Flight, kind: FailureKind, message: str) -> Properties:
         """The atom was not started, or what it returned cannot be sent."""
@@ -51,10 +50,7 @@ class Outcomes:
 
     def raised(self, flight: Flight, error: BaseException) -> Properties:
         """The atom raised."""
-        if is_cancellation(error):
-            message = "it raised CancelledError itself, or cancelled itself: nobody else did"
-            return self._failed(flight, Failure(kind=FailureKind.FAILED, type=name_of(error), message=message))
-        return self._failed(flight, failure_of(error, kind=FailureKind.FAILED))
+        return self._failed(flight, raised(error))
 
     def interrupted(self, flight: Flight, kind: FailureKind, error: BaseException | None, ending: Ending) -> Properties:
         """The atom was told to stop, and did; or would not, and was left."""
