@@ -10,12 +10,23 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..conductor import Settlement
-from ..properties import Failure, Properties
+from ..properties import Failure, FailureKind, Properties
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ("GIVE_BACK", "Verdict", "dispose", "failure_of", "interruption", "is_cancellation", "name_of", "sendable")
+__all__ = (
+    "GIVE_BACK",
+    "Verdict",
+    "dispose",
+    "failure_of",
+    "interruption",
+    "is_cancellation",
+    "name_of",
+    "raised",
+    "result_too_large",
+    "sendable",
+)
 
 _MESSAGE_MOST = 4_000
 _TRACE_MOST = 16_000
@@ -55,6 +66,20 @@ def failure_of(error: BaseException, *, kind: str) -> Failure:
         message=_message(error),
         trace=_trace(error),
     )
+
+
+def raised(error: BaseException) -> Failure:
+    """Describe what an atom raised of its own accord."""
+    if is_cancellation(error):
+        message = "it raised CancelledError itself, or cancelled itself: nobody else did"
+        return Failure(kind=FailureKind.FAILED, type=name_of(error), message=message)
+    return failure_of(error, kind=FailureKind.FAILED)
+
+
+def result_too_large(size_bytes: int, most_bytes: int) -> Failure:
+    """Describe a result that may not be sent."""
+    message = f"the result has {size_bytes:,} bytes, and {most_bytes:,} are allowed: return a reference to the data"
+    return Failure(kind=FailureKind.RESULT_REFUSED, message=message)
 
 
 def interruption(failure: Failure, error: BaseException | None) -> Failure:

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +17,7 @@ from .killed_atoms import asleep, busy, busy_thread, die, echo, fail, one_at_a_t
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
+    from pathlib import Path
 
 ATOMS = (asleep, busy, busy_thread, die, echo, fail, one_at_a_time, patient, square)
 SETTINGS = Settings(processes=2, grace=5.0, cancel_grace=0.2, max_payload_bytes=1_000_000)
