@@ -30,6 +30,11 @@ class Calling:
     def __init__(self) -> None:
         self.limit = SoftLimit()
 
+    def close(self) -> None:
+        """Close the loop, if there is one."""
+        if "_loop" in vars(self):
+            self._loop.close()
+
     @cached_property
     def _loop(self) -> asyncio.AbstractEventLoop:
         return asyncio.new_event_loop()

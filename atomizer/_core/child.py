@@ -8,7 +8,7 @@ import resource
 import signal
 import socket
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,7 +21,7 @@ from ..errors import Malformed, SoftLimitReached
 from ..properties import Failure, FailureKind
 from .callee import Callee, Callees
 from .calling import Calling
-from .disposition import failure_of, raised, result_too_large, sendable
+from .disposition import failure_of, is_anothers, raised, result_too_large, sendable
 from .framing import (
     ANSWER,
     CHANNEL_LOST,
@@ -39,6 +39,8 @@ from .lifeline import hold_lifeline
 from .main_module import LOADED_AS, UnguardedProgram
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from ..payload import Arguments
     from .threads import Ended
 
@@ -55,25 +57,27 @@ def live(descriptor: int, parent: int) -> None:
         descriptor: This end of the socket pair.
         parent: The parent's process id.
     """
-    leave_signals_to_the_parent()
+    _leave_signals_to_the_parent()
     os.set_inheritable(descriptor, False)
     channel = ChildChannel(socket.socket(fileno=descriptor))
     hold_lifeline(descriptor, parent)
     faulthandler.enable(descriptor, all_threads=False)
     if (first := channel.receive()) is not None:
         settings = msgspec.json.decode(first, type=ChildSettings)
-        sys.argv[:] = settings.argv
-        Child(channel, settings).serve()
+        sys.argv[:] = map(os.fsdecode, settings.argv)
+        with closing(Calling()) as calling:
+            ChildProgram(channel, settings, calling).serve()
+    channel.detach()
 
 
-def leave_signals_to_the_parent() -> None:
+def _leave_signals_to_the_parent() -> None:
     """
     Do nothing when a terminal or a service manager tells all processes to stop: the parent stops its children.
 
     They are handled and not ignored, because what is ignored stays ignored in the programs that an atom starts.
     """
     signals = (signal.SIGINT, signal.SIGTERM)
-    before = {each: signal.signal(each, lambda *_: None) for each in signals}
+    before = {each: signal.signal(each, _do_nothing) for each in signals}
     signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
 
     def as_before() -> None:
@@ -81,6 +85,10 @@ def leave_signals_to_the_parent() -> None:
             signal.signal(each, handler)
 
     os.register_at_fork(after_in_child=as_before)
+
+
+def _do_nothing(signal: int, frame: FrameType | None) -> None:
+    """Handle a signal."""
 
 
 class ChildChannel:
@@ -132,6 +140,10 @@ class ChildChannel:
         except OSError:
             os._exit(CHANNEL_LOST)
 
+    def detach(self) -> None:
+        """Leave the socket open until the process has ended: the parent waits for that."""
+        self._end.detach()
+
 
 class Encoded(NamedTuple):
     """An answer as it is sent."""
@@ -140,14 +152,14 @@ class Encoded(NamedTuple):
     body: bytes
 
 
-class Child:
+class ChildProgram:
     """Answers calls."""
 
-    def __init__(self, channel: ChildChannel, settings: ChildSettings) -> None:
+    def __init__(self, channel: ChildChannel, settings: ChildSettings, calling: Calling) -> None:
         self._channel = channel
         self._settings = settings
         self._callees = Callees(settings.main)
-        self._calling = Calling()
+        self._calling = calling
         self._home = _current_folder()
 
     def serve(self) -> None:
@@ -238,9 +250,8 @@ def _not_loaded(reference: str, error: BaseException) -> Failure:
     if isinstance(error, UnguardedProgram):
         return Failure(kind=FailureKind.FAILED, message=str(error))
     failure = failure_of(error, kind=FailureKind.FAILED)
-    return structs.replace(
-        failure, message=sendable(f"{reference} cannot be loaded in a child process: {failure.message}")
-    )
+    message = sendable(f"{reference} cannot be loaded in a child process: {failure.message}")
+    return structs.replace(failure, message=message, trace=failure.trace if is_anothers(error) else "")
 
 
 def _encoded_failure(failure: Failure) -> Encoded:

@@ -15,7 +15,7 @@ from ..electron import JSON, RAW
 from ..properties import Failure
 from .channel import Channel
 from .death import ProcessDied
-from .framing import FAILURE, JSON_RESULT, LEAVE, LENGTH, RAW_RESULT, READY, SPENT, Call, ChildSettings, write_call
+from .framing import JSON_RESULT, LEAVE, LENGTH, RAW_RESULT, READY, SPENT, Call, ChildSettings, write_call
 from .launching import launch
 from .reaping import tell_end
 
@@ -26,8 +26,7 @@ __all__ = ("Answer", "ChildProcess")
 
 _START_SECONDS = 60.0  # more than any import should take
 _DEATH_SECONDS = 0.03  # a killed process is gone in one or two milliseconds, but for a very large one
-_ROOM = 64 * 1024  # around a result, and for a failure with its trace
-_KINDS = (FAILURE, JSON_RESULT, RAW_RESULT)
+_ROOM = 256 * 1024  # for a failure with its trace, every character of it escaped
 _CONTENT_TYPES = {JSON_RESULT: JSON, RAW_RESULT: RAW}
 _read_failure = msgspec.json.Decoder(Failure).decode
 
@@ -81,11 +80,11 @@ class ChildProcess:
         self._on_ready = on_ready
         self._on_end = on_end
         self._answer: asyncio.Future[Answer] | None = None
+        told = msgspec.json.encode(settings)
         self._process, end = launch()
         self._channel = Channel(loop, end, settings.max_payload_bytes + _ROOM, self._receive, self._lose)
         self._patience = loop.call_later(_START_SECONDS, self.kill, f"was not ready after {_START_SECONDS:g} s")
         tell_end(loop, self._process, self._finish)
-        told = msgspec.json.encode(settings)
         self._channel.send(LENGTH.pack(len(told)), told)
 
     @property
@@ -178,11 +177,20 @@ class ChildProcess:
             self.is_ready = True
             self._patience.cancel()
             self._on_ready(self)
-        elif answer is None or answer.done() or kind & ~SPENT not in _KINDS:
-            self._lose()  # nobody has asked for this
+        elif answer is None or answer.done():
+            self._lose()  # nobody has asked: an atom writes where it should not
         else:
             self.is_spent = bool(kind & SPENT)
-            answer.set_result(_answer_of(kind & ~SPENT, body))
+            self._resolve(answer, kind & ~SPENT, body)
+
+    def _resolve(self, answer: asyncio.Future[Answer], kind: int, body: bytes) -> None:
+        if kind in _CONTENT_TYPES:
+            answer.set_result(Answer(body, _CONTENT_TYPES[kind], None))
+            return
+        try:
+            answer.set_result(Answer(b"", JSON, _read_failure(body)))
+        except msgspec.MsgspecError:  # as above
+            self._lose()
 
     def _lose(self) -> None:
         """Nothing more will come that is an answer: it has ended, or must."""
@@ -201,9 +209,3 @@ class ChildProcess:
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(died)
         self._on_end(self, died)
-
-
-def _answer_of(kind: int, body: bytes) -> Answer:
-    if kind == FAILURE:
-        return Answer(b"", JSON, _read_failure(body))
-    return Answer(body, _CONTENT_TYPES[kind], None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from signal import Signals
 
 from ..properties import Failure, FailureKind
@@ -24,8 +26,18 @@ class ProcessDied(Exception):
 
     def __init__(self, how: int | str, last_words: bytes = b"") -> None:
         message = f"its child process {how if isinstance(how, str) else _way_of(how)}"
-        self.failure = Failure(kind=FailureKind.FAILED, message=message, trace=last_words.decode("utf-8", "replace"))
+        self.failure = Failure(kind=FailureKind.FAILED, message=message, trace=_atoms_own(last_words))
         super().__init__(message)
+
+
+def _atoms_own(last_words: bytes) -> str:
+    """Leave out the frames of the core, which come last: they say nothing to the atom's author."""
+    lines = last_words.decode("utf-8", "replace").splitlines(keepends=True)
+    ours = (number for number, line in enumerate(lines) if line.startswith(_OUR_FRAME))
+    return "".join(lines[: next(ours, None)])
+
+
+_OUR_FRAME = f'  File "{Path(__file__).parent}{os.sep}'
 
 
 def _way_of(exit_code: int) -> str:

@@ -21,6 +21,7 @@ __all__ = (
     "dispose",
     "failure_of",
     "interruption",
+    "is_anothers",
     "is_cancellation",
     "name_of",
     "raised",
@@ -127,6 +128,12 @@ def _trace(error: BaseException) -> str:
 def sendable(text: str, most: int = _MESSAGE_MOST) -> str:
     """Make text of a bounded size of which every character can be sent."""
     return str(text)[:most].encode("utf-8", "replace").decode()
+
+
+def is_anothers(error: BaseException) -> bool:
+    """Whether an exception was raised by other code than the core's own, so that its traceback says something."""
+    trace = _own_frames(error.__traceback__)
+    return trace is not None and trace.tb_frame.f_globals.get("__package__") != __package__
 
 
 def _own_frames(trace: TracebackType | None) -> TracebackType | None:

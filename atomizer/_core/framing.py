@@ -60,7 +60,7 @@ CHANNEL_LOST = 113
 class MainModule(Struct, frozen=True):
     """Where the program is written that the parent runs as `__main__`."""
 
-    path: str
+    path: bytes
     name: str
     """Its module name if it was started with `-m`."""
     package: str
@@ -71,7 +71,7 @@ class ChildSettings(Struct, frozen=True):
 
     main: MainModule | None
     """None if the program is in no file."""
-    argv: list[str]
+    argv: list[bytes]
     references: list[str]
     """What is to be loaded before the child counts as ready."""
     max_payload_bytes: int

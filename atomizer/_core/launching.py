@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .framing import MainModule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 __all__ = ("Launched", "launch", "main_module")
 
@@ -60,7 +60,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def _held_back(signals: tuple[signal.Signals, ...]) -> Iterator[None]:
+def _held_back(signals: tuple[signal.Signals, ...]) -> Generator[None]:
     """Start with signals held back: a child of this moment goes on holding them until it knows what to do with them."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
@@ -105,4 +105,4 @@ def main_module() -> MainModule | None:
     if path is None:
         return None
     name = "" if spec is None else str(spec.name)
-    return MainModule(str(Path(path).absolute()), name, getattr(main, "__package__", None) or "")
+    return MainModule(os.fsencode(Path(path).absolute()), name, getattr(main, "__package__", None) or "")

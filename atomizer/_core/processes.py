@@ -8,6 +8,7 @@ its answer any more kills it. What must be replaced is replaced before it is nee
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections import deque
 from typing import TYPE_CHECKING, TypeAlias
@@ -52,7 +53,7 @@ class Processes:
         killed: How many of them were killed in the middle of a call.
 
     Raises:
-        UnguardedProgram: This is a child process that is loading the program's main module.
+        RuntimeError: This is a child process, and it is loading the program's main module.
     """
 
     def __init__(
@@ -74,7 +75,8 @@ class Processes:
         self._name = name
         self._most = most
         self._calls_each = calls_each
-        self._settings = ChildSettings(main_module(), list(sys.argv), [], max_payload_bytes, memory_each, bounds)
+        argv = [os.fsencode(argument) for argument in sys.argv]
+        self._settings = ChildSettings(main_module(), argv, [], max_payload_bytes, memory_each, bounds)
         self._tasks = tasks
         self._known: list[str] = []
         self._turns: deque[Turn] = deque()
