@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from msgspec import structs
 
@@ -44,8 +44,8 @@ def is_over_soft_limit(error: BaseException) -> bool:
     """Whether an atom let its soft limit through, perhaps out of a task group. By type: an exception may lie."""
     kind = type(error)
     if kind in (ExceptionGroup, BaseExceptionGroup):
-        assert isinstance(error, BaseExceptionGroup)  # noqa: S101  # as it says
-        return error.split(SoftLimitReached)[1] is None
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return group.split(SoftLimitReached)[1] is None
     return issubclass(kind, SoftLimitReached)
 
 
