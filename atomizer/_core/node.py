@@ -204,7 +204,7 @@ class Node:
         """
         settings = self._settings
         self.stopping = True
-        with cleanup(settings.grace + settings.cancel_grace + 4 * settings.settle_grace):
+        with cleanup(settings.grace + settings.cancel_grace + 5 * settings.settle_grace):
             for pump in self._pumps.values():
                 await pump.close(settings.settle_grace)
             self.flights.give_back_waiting()
