@@ -28,6 +28,7 @@ class Channel:
 
     Attributes:
         last_words: What a crashing child wrote to its end.
+        is_garbled: Whether what came was no answer.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Channel:
         on_end: Callable[[], None],
     ) -> None:
         self.last_words = b""
+        self.is_garbled = False
         self._loop = loop
         self._socket = end
         self._descriptor = end.fileno()
@@ -130,6 +132,7 @@ class Channel:
         self._head = b""
         kind, length = ANSWER.unpack_from(data)
         if length > self._most:
+            self.is_garbled = True
             return False
         end = ANSWER.size + length
         if len(data) < end:

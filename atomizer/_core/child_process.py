@@ -14,7 +14,7 @@ from ..cancellation import cleanup
 from ..electron import JSON, RAW
 from ..properties import Failure
 from .channel import Channel
-from .death import ProcessDied
+from .death import ProcessDied, way_of_death
 from .framing import JSON_RESULT, LEAVE, LENGTH, RAW_RESULT, READY, SPENT, Call, ChildSettings, write_call
 from .launching import launch
 from .reaping import tell_end
@@ -178,7 +178,7 @@ class ChildProcess:
             self._patience.cancel()
             self._on_ready(self)
         elif answer is None or answer.done():
-            self._lose()  # nobody has asked: an atom writes where it should not
+            self._refuse()
         else:
             self.is_spent = bool(kind & SPENT)
             self._resolve(answer, kind & ~SPENT, body)
@@ -189,13 +189,20 @@ class ChildProcess:
             return
         try:
             answer.set_result(Answer(b"", JSON, _read_failure(body)))
-        except msgspec.MsgspecError:  # as above
-            self._lose()
+        except msgspec.MsgspecError:
+            self._refuse()
 
     def _lose(self) -> None:
-        """Nothing more will come that is an answer: it has ended, or must."""
-        if not self._is_leaving:
+        """Nothing more will come: it has ended, or must."""
+        if self._channel.is_garbled:
+            self._refuse()
+        elif not self._is_leaving:
             self._kill_group()
+
+    def _refuse(self) -> None:
+        """End it for what it sent: nobody has asked for that."""
+        self._why = self._why or "sent what is no answer: the atom wrote to a descriptor that it had not opened"
+        self._kill_group()
 
     def _finish(self) -> None:
         """See to everything that is left of a process that has ended."""
@@ -204,7 +211,8 @@ class ChildProcess:
         self._patience.cancel()
         self._channel.drain()
         self._channel.close()
-        self.died = died = ProcessDied(self._why or exit_code, self._channel.last_words)
+        how = self._why or way_of_death(exit_code, was_ready=self.is_ready)
+        self.died = died = ProcessDied(how, self._channel.last_words)
         self.ended.set_result(None)
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(died)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from atomizer._core.slots import Slots
 
 ATOMS = (asleep, busy, busy_thread, die, echo, fail, one_at_a_time, patient, square)
+KILLS = int(os.environ.get("ATOMIZER_TEST_KILLS", "25"))
+"""Each costs the start of a Python; a thousand take some minutes."""
 SETTINGS = Settings(processes=2, grace=5.0, cancel_grace=0.2, max_payload_bytes=1_000_000)
 
 
@@ -226,6 +228,7 @@ async def test_what_runs_in_a_child_process_beyond_the_grace_is_killed_and_given
     assert sorted(kinds) == ["completed", "requeued"]
 
 
+@pytest.mark.timeout(120 + KILLS)
 async def test_many_kills_lose_no_electron(tmp_path: Path) -> None:
     """Each is answered once, those that are killed and those between them."""
     async with Atomizer(*ATOMS, settings=SETTINGS) as runtime:
@@ -240,9 +243,6 @@ async def test_many_kills_lose_no_electron(tmp_path: Path) -> None:
     assert [(outcome.failure and outcome.failure.ending) for outcome in killed] == ["killed"] * KILLS
     assert [outcome.value() for outcome in squares] == [number * number for number in range(KILLS)]
     assert (statistics.running, statistics.waiting, statistics.outstanding) == (0, 0, 0)
-
-
-KILLS = 40
 
 
 def test_a_busy_loop_in_a_thread_is_abandoned_and_does_not_hold_the_exit(tmp_path: Path) -> None:
