@@ -62,6 +62,8 @@ class Channel:
 
         Nothing is waited for, and an end that is closed is no error here: `on_end` tells of it.
         """
+        if self._descriptor < 0:
+            return
         if len(payload) < _CHUNK:
             self._unsent = [memoryview(head + payload)]
         else:

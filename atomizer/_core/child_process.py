@@ -75,6 +75,7 @@ class ChildProcess:
         self.died: ProcessDied | None = None
         self.ended: asyncio.Future[None] = loop.create_future()
         self._is_leaving = False
+        self._is_lost = False
         self._why = ""
         self._loop = loop
         self._on_ready = on_ready
@@ -100,7 +101,7 @@ class ChildProcess:
     @property
     def is_over(self) -> bool:
         """Whether it cannot be used any more."""
-        return self.is_killed or self._is_leaving or self.died is not None
+        return self.is_killed or self._is_leaving or self._is_lost
 
     def __repr__(self) -> str:
         state = "over" if self.is_over else "calling" if self.is_calling else "idle" if self.is_ready else "starting"
@@ -174,14 +175,18 @@ class ChildProcess:
     def _receive(self, kind: int, body: bytes) -> None:
         answer = self._answer
         if kind == READY and not self.is_ready:
-            self.is_ready = True
-            self._patience.cancel()
-            self._on_ready(self)
+            self._be_ready()
         elif answer is None or answer.done():
             self._refuse()
         else:
             self.is_spent = bool(kind & SPENT)
             self._resolve(answer, kind & ~SPENT, body)
+
+    def _be_ready(self) -> None:
+        self.is_ready = True
+        self._patience.cancel()
+        if not self._is_lost:
+            self._on_ready(self)
 
     def _resolve(self, answer: asyncio.Future[Answer], kind: int, body: bytes) -> None:
         if kind in _CONTENT_TYPES:
@@ -194,6 +199,7 @@ class ChildProcess:
 
     def _lose(self) -> None:
         """Nothing more will come: it has ended, or must."""
+        self._is_lost = True
         if self._channel.is_garbled:
             self._refuse()
         elif not self._is_leaving:
@@ -201,6 +207,7 @@ class ChildProcess:
 
     def _refuse(self) -> None:
         """End it for what it sent: nobody has asked for that."""
+        self._is_lost = True
         self._why = self._why or "sent what is no answer: the atom wrote to a descriptor that it had not opened"
         self._kill_group()
 

@@ -78,7 +78,7 @@ class Processes:
         argv = [os.fsencode(argument) for argument in sys.argv]
         self._settings = ChildSettings(main_module(), argv, [], max_payload_bytes, memory_each, bounds)
         self._tasks = tasks
-        self._known: list[str] = []
+        self._known: dict[str, None] = {}
         self._turns: deque[Turn] = deque()
         self._idle: deque[ChildProcess] = deque()
         self._busy: set[ChildProcess] = set()
@@ -107,9 +107,7 @@ class Processes:
 
     def take_nowait(self) -> Process | None:
         """Take a child process that is idle and warm, if there is one for whom nobody waits."""
-        if self._is_closed or not self._idle or len(self._busy) >= self._most:
-            return None
-        return Process(self, self._lend())
+        return Process(self, self._lend()) if not self._is_closed and self._can_lend() else None
 
     async def take(self) -> Process:
         """
@@ -179,7 +177,12 @@ class Processes:
     def learn(self, reference: str) -> None:
         """Have children that are started from now on load a function before they count as ready: it can be called."""
         if reference not in self._known and len(self._known) < _KNOWN_MOST:
-            self._known.append(reference)
+            self._known[reference] = None
+
+    def _can_lend(self) -> bool:
+        while self._idle and self._idle[-1].is_over:  # it has just ended, and is about to be reaped
+            self._ending.add(self._idle.pop())
+        return bool(self._idle) and len(self._busy) < self._most
 
     def _lend(self) -> ChildProcess:
         """Take the child that was used last: its caches are warm, and one that was started ahead waits until needed."""
@@ -203,22 +206,24 @@ class Processes:
 
     def _serve(self) -> None:
         """Give children to those whose turn it is, and start as many as are missing."""
-        while self._turns and self._idle and len(self._busy) < self._most:
+        while self._turns and self._can_lend():
             turn = self._turns.popleft()
             if not turn.done():
                 turn.set_result(self._lend())
         while len(self._starting) < min(len(self._turns), self._most - len(self._busy)):
-            self._start()
+            if (died := self._start()) is not None:
+                self._fail(died)
 
-    def _start(self) -> None:
-        settings = structs.replace(self._settings, references=self._known)
+    def _start(self) -> ProcessDied | None:
+        """Start a child process. Returns what there is instead, if that is not possible."""
+        settings = structs.replace(self._settings, references=list(self._known))
         try:
             child = ChildProcess(self._loop, settings, self._has_started, self._has_ended)
         except OSError as error:
-            self._fail(ProcessDied(f"could not be started: {error}"))
-            return
+            return ProcessDied(f"could not be started: {error}")
         self.started += 1
         self._starting.add(child)
+        return None
 
     def _has_started(self, child: ChildProcess) -> None:
         self._starting.discard(child)

@@ -489,21 +489,30 @@ async def test_a_process_that_cannot_start_is_answered_and_not_tried_for_ever(
     assert "No module named 'encodings'" in capfd.readouterr().err
 
 
-async def test_a_system_without_descriptors_is_answered() -> None:
-    """The call says so, and the pool goes on when there are some again."""
-    _, hard = soft_and_hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+@pytest.mark.parametrize("room", range(9))
+async def test_a_system_without_descriptors_is_answered(room: int, capfd: pytest.CaptureFixture[str]) -> None:
+    """Wherever a start runs out of them it leaves none, and the pool goes on when there are some again."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    async with pool() as warm:
+        await warm.take()
+    before = descriptors()
     async with pool() as processes:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors(), hard))
+        held = [os.dup(0) for _ in range(descriptors())]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(held) + 1 + room, limits[1]))
         try:
             process = await processes.take()
-            with pytest.raises(ProcessDied, match="could not be started: .*Too many open files"):
-                await call(process, child_atoms.pid)
+            if room == 0:
+                with pytest.raises(ProcessDied, match="could not be started: .*Too many open files"):
+                    await call(process, child_atoms.pid)
             process.give_back()
         finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, soft_and_hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            for descriptor in held:
+                os.close(descriptor)
         recovered = await ask(processes, child_atoms.multiply, {"number": 2})
 
     assert recovered == 4
+    assert descriptors() == before
 
 
 async def test_a_new_process_has_loaded_what_was_called_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
