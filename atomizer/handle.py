@@ -140,7 +140,8 @@ class Handle(Struct, Generic[R_co], eq=False, weakref=True):
         """Take the outcome."""
         if self._properties is None and self._error is None:
             self._properties = properties
-            self._finish()
+            if self._waiters is not None or self._listeners is not None or self.parent is not None:
+                self._finish()
 
     def fail(self, error: AtomizerError) -> None:
         """Take it that no outcome will come."""

@@ -21,7 +21,7 @@ from .turn import Turn
 if TYPE_CHECKING:
     from .processes import Process
 
-__all__ = ("CURRENT", "Child", "Flight", "current_flight")
+__all__ = ("CURRENT", "Child", "Flight")
 
 _NEVER_READ = "(not read)"
 
@@ -48,6 +48,7 @@ class Flight(Struct, eq=False):
         registration: Its atom, once it is known.
         identity: What its atom runs as, once it is bonded.
         hold: Its hold on its slot, once it lends it.
+        left: The seconds its electron had left when it was taken up.
         deadline: When the electron's life ends, on the clock's `monotonic()`.
         until: When its atom must have ended: the deadline or the limit.
         due: When somebody must look at it: at `until`, and after it was told to stop.
@@ -70,6 +71,7 @@ class Flight(Struct, eq=False):
     registration: Registration | None = None
     identity: Identity | None = None
     hold: Hold | None = None
+    left: float = inf
     deadline: float = inf
     until: float = inf
     due: float = inf
@@ -85,6 +87,11 @@ class Flight(Struct, eq=False):
     def is_answered(self) -> bool:
         """Whether the deputy of an abandoned atom is done."""
         return self.deputy is not None and self.deputy.done()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its atom has ended: what still runs of it is what it has left behind."""
+        return self.identity is not None and self.identity.done()
 
     @property
     def lends(self) -> bool:
@@ -121,9 +128,3 @@ class Flight(Struct, eq=False):
 
 CURRENT: ContextVar[Flight | None] = ContextVar("atomizer_flight", default=None)
 """The flight whose atom's code runs here."""
-
-
-def current_flight() -> Flight | None:
-    """Return the flight whose atom runs here; None outside of any, and in what an atom has left behind."""
-    flight = CURRENT.get()
-    return None if flight is None or (flight.identity is not None and flight.identity.done()) else flight

@@ -13,6 +13,7 @@ from ..errors import ConductorError, Malformed, NobodyThere
 from ..events import (
     AtomAbandoned,
     ElectronBonded,
+    ElectronCompleted,
     ElectronReceived,
     ElectronRequeued,
     PropertiesUnclaimed,
@@ -23,7 +24,7 @@ from .confinement import as_it_is, confine
 from .disposition import GIVE_BACK, Verdict, dispose, is_cancellation
 from .flight import CURRENT
 from .identity import Identity, Phase
-from .outcome import Outcomes, refusal_of
+from .outcome import Outcomes, is_ended_from_outside, refusal_of
 from .softening import soften
 from .threads import run_in_thread
 from .turn import Turn
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from .flight import Flight
     from .remember import Remembered
     from .report import Report
-    from .supervision import Link
     from .tasks import Tasks
     from .threads import Threads
     from .turns import Turns
@@ -61,7 +61,9 @@ class Flights:
 
     Attributes:
         flying: The flights under way.
+        completed: How many electrons ended with a result.
         abandoned: Atoms that did not end when they were told to, and still run.
+        is_watched: Somebody waits for flights to land.
     """
 
     def __init__(  # noqa: PLR0913  # everything it takes to fly, by name
@@ -82,13 +84,16 @@ class Flights:
         on_landed: Callable[[], None],
     ) -> None:
         self.flying: dict[Flight, None] = {}  # in order: a set would make no two runs alike
+        self.completed = 0
         self.abandoned = 0
+        self.is_watched = False
         self._loop = loop
         self._settings = settings
-        self._clock = settings.clock
+        self._monotonic = settings.clock.monotonic
         self._utc_ns = settings.clock.utc_ns
         self._bounds = bounds_of(settings)
         self._registry = registry
+        self._find = registry.find
         self._broadcast = broadcast
         self._alarm = alarm
         self._tasks = tasks
@@ -123,7 +128,14 @@ class Flights:
                 if not flight.abandoned:  # else another has concluded it
                     await self._conclude(flight, verdict)
             finally:
-                self._land(flight)
+                del self.flying[flight]
+                flight.landed = True
+                if flight.identity is not None:
+                    flight.identity.end()
+                if flight.abandoned:
+                    self.abandoned -= 1
+                if self.is_watched:
+                    self._on_landed()
 
     def tell(self, flight: Flight, why: FailureKind | Settlement) -> None:
         """
@@ -138,7 +150,7 @@ class Flights:
         flight.abort_children()  # a thread waits for them, and hears of nothing else
         if flight.identity is not None:
             flight.identity.cancel()
-            flight.due = self._clock.monotonic() + self._settings.cancel_grace
+            flight.due = self._monotonic() + self._settings.cancel_grace
             self._alarm.wake_by(flight.due)
 
     def cancel(self, electron_id: str) -> None:
@@ -149,12 +161,6 @@ class Flights:
         if not here:
             self._cancelled.add(electron_id)
 
-    def give_back_waiting(self, link: Link | None = None) -> None:
-        """Give back what waits for its turn: of one conductor, or of all."""
-        for flight in tuple(self.flying):
-            if flight.waits and link in (None, flight.link):
-                self.tell(flight, _REQUEUE)
-
     async def forsake(self, seconds: float) -> None:
         """Leave what would not stop: its coroutines are not stepped again, its electrons are given back."""
         tasks = [task for flight in self.flying for task in (flight.worker, flight.deputy) if task is not None]
@@ -163,49 +169,39 @@ class Flights:
                 flight.identity.forsaken = True
         await self._tasks.end(tasks, seconds)
 
-    def _land(self, flight: Flight) -> None:
-        self.flying.pop(flight, None)
-        flight.landed = True
-        if flight.identity is not None:
-            flight.identity.end()
-        if flight.abandoned:
-            self.abandoned -= 1
-        self._on_landed()
-
     # The answer
 
     def _begin(self, flight: Flight) -> Verdict | None:
         """Decode, admit, bond, and take the first step. None means that the atom goes on, or waits for its turn."""
-        delivery = flight.delivery
-        flight.started_ns = now_ns = self._utc_ns()
+        delivery, codec = flight.delivery, flight.link.codec
+        flight.started_ns = self._utc_ns()
         try:
-            electron = codec_for(delivery.content_type).decode_electron(delivery.body, self._bounds)
+            if delivery.content_type != codec.content_type:
+                codec = codec_for(delivery.content_type)
+            flight.electron = electron = codec.decode_electron(delivery.body, self._bounds)
         except Malformed as error:
             return self._refuse(flight, FailureKind.MALFORMED, str(error))
-        flight.electron = electron
-        listening = self._broadcast.listening
-        if listening:
+        if self._broadcast.listening:
             self._report.tell(ElectronReceived, flight)
-        registration = self._registry.find(electron.atom_id)
-        has_end = electron.budget is not None or electron.deadline_ns is not None
-        left = time_left(electron, now_ns) if has_end else inf
-        is_cancelled = flight.told is not None or (self._cancelled.any and self._cancelled.holds(electron.id))
-        if registration is None or is_cancelled or left <= 0:
-            refusal = admit(electron, known=registration is not None, cancelled=is_cancelled, left=left)
-            return self._turn_away(flight, electron, refusal)
-        flight.registration = registration
-        if registration.takes_turns:
-            flight.deadline = self._clock.monotonic() + left
-            return None
+        has_end = electron.deadline_ns is not None or electron.budget is not None
         if has_end or electron.limit is not None or electron.soft_limit is not None:
-            self._set_time(flight, left, electron)
+            flight.left = left = time_left(electron, flight.started_ns)
+            self._set_time(flight, electron, left)
+        flight.registration = registration = self._find(electron.atom_id)
+        if registration is None or flight.left <= 0 or flight.told is not None or self._cancelled.since:
+            refusal = self._admit(flight, electron)
+            if refusal is not None:
+                return self._turn_away(flight, electron, refusal)
+            assert registration is not None  # noqa: S101  # or it would be refused
+        if registration.takes_turns:
+            return None
         CURRENT.set(flight)
-        finish = registration.definition.encode_result
-        flight.identity = identity = Identity(flight.worker, self._loop, copy_context(), electron.atom_id, finish)
-        CURRENT.set(None)
-        if listening:
+        flight.identity = identity = Identity(
+            flight.worker, self._loop, copy_context(), electron.atom_id, registration.finish
+        )
+        if self._broadcast.listening:
             self._report.tell(ElectronBonded, flight)
-        if identity.begin(self._bond, flight, electron, registration):
+        if identity.begin(self._bond, (flight, electron, registration)):
             return None
         return self._dispose(flight, electron, identity)
 
@@ -245,16 +241,14 @@ class Flights:
         return self._give_back(flight)
 
     def _begin_late(self, flight: Flight, electron: Electron, registration: Registration) -> Verdict | None:
-        """Do what `_begin` leaves to when the turn has come."""
+        """Do what `_begin` leaves to when the turn has come: the limits count from now."""
         if flight.deadline < inf or electron.limit is not None or electron.soft_limit is not None:
-            self._set_time(flight, flight.deadline - self._clock.monotonic(), electron)
-        encode_result = registration.definition.encode_result
-        bond, finish = (self._bond, encode_result) if flight.process is None else (confine, as_it_is)
+            self._set_time(flight, electron, flight.deadline - self._monotonic())
+        bond, finish = (self._bond, registration.finish) if flight.process is None else (confine, as_it_is)
         CURRENT.set(flight)
         flight.identity = identity = Identity(flight.worker, self._loop, copy_context(), electron.atom_id, finish)
-        CURRENT.set(None)
         self._report.tell(ElectronBonded, flight)
-        if identity.begin(bond, flight, electron, registration):
+        if identity.begin(bond, (flight, electron, registration)):
             return None
         return self._dispose(flight, electron, identity)
 
@@ -269,10 +263,14 @@ class Flights:
             return registration.call(instance, bond, electron, args, kwargs)
         return run_in_thread(self._threads, registration.thunk(instance, bond, electron, args, kwargs))
 
-    def _turn_away(self, flight: Flight, electron: Electron, refusal: Refusal | None) -> Verdict:
+    def _admit(self, flight: Flight, electron: Electron) -> Refusal | None:
+        is_cancelled = flight.told is not None or self._cancelled.holds(electron.id)
+        return admit(electron, known=flight.registration is not None, cancelled=is_cancelled, left=flight.left)
+
+    def _turn_away(self, flight: Flight, electron: Electron, refusal: Refusal) -> Verdict:
         """Answer an electron that is not started, as admission has it."""
-        assert refusal is not None  # noqa: S101  # an unknown atom is not admitted
         self._cancelled.discard(electron.id)  # said once: the same id may be asked again
+        flight.due = inf
         is_unknown = refusal.kind is FailureKind.UNKNOWN_ATOM
         return self._refuse(
             flight, refusal.kind, self._registry.miss(electron.atom_id) if is_unknown else refusal.message
@@ -280,14 +278,18 @@ class Flights:
 
     # Time
 
-    def _set_time(self, flight: Flight, left: float, electron: Electron) -> None:
-        now, limit, soft_limit = self._clock.monotonic(), electron.limit, electron.soft_limit
-        flight.deadline = now + left
-        flight.until = flight.due = flight.deadline if limit is None or left < limit else now + limit
+    def _set_time(self, flight: Flight, electron: Electron, left: float) -> None:
+        """Count from now: the seconds that are left of its life, and those that it may run."""
+        now, limit, soft_limit = self._monotonic(), electron.limit, electron.soft_limit
+        flight.deadline = due = now + left
+        if limit is not None and limit < left:
+            due = now + limit
+        flight.until = due
         if soft_limit is not None and flight.process is None:  # else the child process sees to it
-            flight.due = min(flight.until, now + soft_limit)
-        if flight.due < self._alarm.next:
-            self._alarm.wake_by(flight.due)
+            due = min(due, now + soft_limit)
+        flight.due = due
+        if due < self._alarm.next:
+            self._alarm.wake_by(due)
 
     def _look_at(self, flight: Flight) -> None:
         """The time of a flight is up: it is told so; and if it was told before, it is left behind."""
@@ -320,21 +322,24 @@ class Flights:
     def _dispose(self, flight: Flight, electron: Electron, identity: Identity) -> Verdict:
         """Decide what becomes of an electron whose atom is over."""
         flight.due = inf
-        if flight.children:
+        if flight.children is not None:
             flight.abort_children()
         if identity.error is not None:
             return self._raised(flight, identity, identity.error)
         result: Payload = identity.value
         if len(result.body) > self._most_bytes:
             return self._conclusion(flight, self._outcomes.too_large(flight, len(result.body), self._most_bytes))
-        return self._conclusion(flight, self._outcomes.completed(flight, electron, result))
+        self.completed += 1
+        if self._broadcast.listening:
+            self._report.tell(ElectronCompleted, flight)
+        return dispose(self._outcomes.completed(flight.started_ns, electron, result), flight.delivery.reply_to)
 
     def _raised(self, flight: Flight, identity: Identity, error: BaseException) -> Verdict:
         told = flight.told
         if identity.phase is not Phase.RUNNING:
             kind = refusal_of(identity.phase, error)
             return self._refuse(flight, kind, str(error)) if kind is not None else self._failed(flight, error)
-        if told is Settlement.REQUEUE or (told is None and _is_ended_from_outside(flight, error)):
+        if told is Settlement.REQUEUE or (told is None and is_ended_from_outside(flight, error)):
             return self._give_back(flight)
         if isinstance(told, FailureKind):
             return self._conclusion(flight, self._outcomes.interrupted(flight, told, error, Ending.STOPPED))
@@ -352,48 +357,44 @@ class Flights:
         return self._conclusion(flight, self._outcomes.refused(flight, kind, message))
 
     def _conclusion(self, flight: Flight, properties: Properties) -> Verdict:
-        self._report.outcome(flight, properties)
+        """Dispose of an electron that has failed."""
+        self._report.failure(flight, properties)
         return dispose(properties, flight.delivery.reply_to)
 
     # The end
 
     async def _conclude(self, flight: Flight, verdict: Verdict) -> None:
         """Send what is to be sent, each confirmed, and then settle."""
+        link, delivery, reply = flight.link, flight.delivery, verdict.reply
         settlement = _REQUEUE  # the honest answer until we know better
         try:
-            if verdict.reply is not None:
-                frame = self._frame(flight, verdict.reply)
-                if not flight.link.send_nowait(frame):
+            if reply is not None:
+                body = link.codec.encode_reply(reply)
+                if len(body) > link.most_bytes:
+                    body = self._too_large(flight, len(body))
+                route = self._reply_routes.get(delivery.reply_to) or self._reply_route(delivery.reply_to)
+                frame, connection = Frame(route, body, link.codec.content_type, delivery.id), link.connection
+                if connection is None or not connection.send_nowait(frame):
                     await self._send(flight, frame)
             settlement = verdict.settlement
         except ConductorError as error:  # no confirm: the electron comes again, here or elsewhere
             self._report.tell(ElectronRequeued, flight, reason=str(error))
         finally:
-            if not flight.link.settle_nowait(flight.connection, flight.delivery, settlement):
-                await flight.link.settle(flight.connection, flight.delivery, settlement)
+            if not link.settle_nowait(flight.connection, delivery, settlement):
+                await link.settle(flight.connection, delivery, settlement)
 
     async def _send(self, flight: Flight, frame: Frame) -> None:
         try:
-            await flight.link.send(frame, self._clock.monotonic() + self._settings.send_patience)
+            await flight.link.send(frame, self._monotonic() + self._settings.send_patience)
         except NobodyThere as error:
             self._report.tell(PropertiesUnclaimed, flight, error=str(error))
 
-    def _frame(self, flight: Flight, properties: Properties) -> Frame:
-        delivery, conductor = flight.delivery, flight.link.conductor
-        codec, most = conductor.codec, conductor.max_body_bytes
-        body = codec.encode_reply(properties)
-        if len(body) > most:  # it fitted by itself, but not with what goes around it
-            body = codec.encode_reply(self._outcomes.too_large(flight, len(body), most))
-        route = self._reply_routes.get(delivery.reply_to) or self._reply_route(delivery.reply_to)
-        return Frame(route, body, codec.content_type, delivery.id)
+    def _too_large(self, flight: Flight, size_bytes: int) -> bytes:
+        """Say what became of a result that fitted by itself, but not with what goes around it."""
+        return flight.link.codec.encode_reply(self._outcomes.too_large(flight, size_bytes, flight.link.most_bytes))
 
     def _reply_route(self, reply_to: str) -> Route:
         """Make a route once: its hash is kept with it."""
         if len(self._reply_routes) >= _MOST_ROUTES:
             self._reply_routes.clear()
         return self._reply_routes.setdefault(reply_to, Route(Lane.REPLY, reply_to))
-
-
-def _is_ended_from_outside(flight: Flight, error: BaseException) -> bool:
-    """Whether it was the worker that somebody cancelled (as a loop does at its end), and the atom only with it."""
-    return is_cancellation(error) and flight.worker.cancelling() > 0

@@ -148,7 +148,7 @@ class Node:
         pump = self._pumps.pop(name, None)
         if pump is not None:
             await pump.close(self._settings.settle_grace)
-        self.flights.give_back_waiting(link)
+        self._give_back_waiting(link)
         await self._landed(self._settings.grace, lambda: not any(f.link is link for f in self.flights.under_way))
         await self.tasks.end((self._keepers.pop(name),), self._settings.settle_grace)
         for expecting in self.correlation.drain(lambda each: each.link is link):
@@ -207,7 +207,7 @@ class Node:
         with cleanup(settings.grace + settings.cancel_grace + 5 * settings.settle_grace):
             for pump in self._pumps.values():
                 await pump.close(settings.settle_grace)
-            self.flights.give_back_waiting()
+            self._give_back_waiting()
             if drain:
                 await self._landed(settings.grace, self._is_hopeless)
             await self._give_back()
@@ -288,6 +288,7 @@ class Node:
 
     async def _landed(self, seconds: float, enough: Callable[[], bool]) -> None:
         """Wait until nothing is under way any more, or it is enough, or the time is up."""
+        self.flights.is_watched = True
         with cleanup(seconds):
             while self.flights.under_way and not enough():
                 self._moved.clear()
@@ -296,6 +297,12 @@ class Node:
     def _is_hopeless(self) -> bool:
         """Whether waiting is in vain: somebody is in a hurry, or what is left waits for children that nobody runs."""
         return self._hurried or (self._alone and all(flight.lends for flight in self.flights.under_way))
+
+    def _give_back_waiting(self, link: Link | None = None) -> None:
+        """Give back what waits for its turn: of one conductor, or of all. Nothing of it has begun."""
+        for flight in tuple(self.flights.flying):
+            if flight.waits and link in (None, flight.link):
+                self.flights.tell(flight, Settlement.REQUEUE)
 
     async def _give_back(self) -> None:
         for flight in self.flights.under_way:

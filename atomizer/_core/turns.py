@@ -83,7 +83,7 @@ class Turns:
         flight.due = flight.deadline
         self._alarm.wake_by(flight.due)
         try:
-            if waiting.begin(self._take, turn, flight.holding(), definition):
+            if waiting.begin(self._take, (turn, flight.holding(), definition)):
                 await waiting.drive()
         finally:
             flight.due = inf

@@ -58,16 +58,17 @@ BUGS = {
     ),
     "settles again what was settled at once": Bug(
         "_core/flights.py",
-        "            if not flight.link.settle_nowait(flight.connection, flight.delivery, settlement):\n"
-        "                await flight.link.settle",
-        "            flight.link.settle_nowait(flight.connection, flight.delivery, settlement)\n"
-        "            if flight.delivery.count:\n"
-        "                await flight.link.settle",
+        "            if not link.settle_nowait(flight.connection, delivery, settlement):\n"
+        "                await link.settle",
+        "            link.settle_nowait(flight.connection, delivery, settlement)\n"
+        "            if delivery.count:\n"
+        "                await link.settle",
     ),
     "drops what comes a second time": Bug(
         "_core/flights.py",
-        "        flight.electron = electron\n",
-        "        flight.electron = electron\n        if flight.delivery.redelivered:\n            return Verdict()\n",
+        "        flight.registration = registration = self._find(electron.atom_id)\n",
+        "        flight.registration = registration = self._find(electron.atom_id)\n"
+        "        if flight.delivery.redelivered:\n            return Verdict()\n",
     ),
     "answers results alone": Bug(
         "_core/disposition.py",
@@ -76,13 +77,13 @@ BUGS = {
     ),
     "sends no deadline": Bug(
         "_core/outbound.py",
-        "        if deadline < inf:\n            left = deadline",
-        "        if deadline < 0:\n            left = deadline",
+        "        if budget is not None:\n",
+        "        if budget is not None and budget < 0:\n",
     ),
     "lets children live as long as they like": Bug(
         "_core/outbound.py",
-        "        return own if parent is None else min(own, parent.deadline)\n",
-        "        return own\n",
+        "        return left if to.timeout is None else min(left, to.timeout)\n",
+        "        return to.timeout or left * 1_000\n",
     ),
     "sends the first budget again": Bug(
         "_core/outbound.py",
@@ -91,8 +92,9 @@ BUGS = {
     ),
     "forgets who waits when sending is not done at once": Bug(
         "asker.py",
-        "        if not is_sent:\n",
-        "        if not is_sent:\n            self._correlation.take(electron.id)\n",
+        "            await self._post(handle, link, electron, to, deadline)\n",
+        "            self._correlation.take(electron.id)\n"
+        "            await self._post(handle, link, electron, to, deadline)\n",
     ),
     "still waits for what was not sent": Bug(
         "asker.py",

@@ -25,7 +25,7 @@ def make() -> Identity:
 async def fly(atom: Atom, identity: Identity | None = None) -> tuple[Any, Identity]:
     """Take an atom from its begin to its end on this task, as a worker does."""
     identity = identity or make()
-    if identity.begin(atom):
+    if identity.begin(atom, ()):
         await identity.drive()
     identity.end()
     return identity.value, identity
@@ -251,7 +251,7 @@ async def test_an_atom_that_does_not_suspend_is_over_after_its_first_step() -> N
     loop = asyncio.get_running_loop()
     identity = Identity(host, loop, contextvars.copy_context(), "test", lambda value: (value, variable.get()))
 
-    goes_on = identity.begin(sets)
+    goes_on = identity.begin(sets, ())
 
     assert not goes_on
     assert identity.done()
@@ -279,7 +279,7 @@ async def test_an_identity_knows_which_code_of_its_author_raised(phase: Phase) -
     context = contextvars.copy_context()
     identity = Identity(host, asyncio.get_running_loop(), context, "test", finish=lambda _: raises_in(Phase.ENDING))
 
-    goes_on = identity.begin(bond)
+    goes_on = identity.begin(bond, ())
 
     assert not goes_on
     assert str(identity.error) == phase.value
@@ -301,7 +301,7 @@ async def tell(
     loop.call_soon(when, identity)
     if also is not None:
         loop.call_soon(also, identity)
-    if identity.begin(atom):
+    if identity.begin(atom, ()):
         await identity.drive()
     return identity
 
