@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias, cast
 
 from .errors import RegistrationRefused
@@ -12,16 +11,15 @@ from .options import NOTHING_SAID, Options
 from .payload import encode_payload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from types import FunctionType
 
+    from .annotations import Reader
     from .atom import Atom
     from .bond import Bond
-    from .bounds import Bounds
     from .electron import Electron
     from .function_atom import FunctionAtom
-    from .payload import Arguments, Payload
-    from .properties import Properties
+    from .payload import Bind, ReadArguments
 
 __all__ = ("Caller", "Definition", "Said")
 
@@ -52,6 +50,7 @@ class Definition(ABC):
         defaults: Its own options.
         raises: The exceptions that its asker gets as themselves, from the `AtomFailed`.
         is_async: Whether calling it gives a coroutine; else it runs in a thread.
+        kept: What its asker has worked out for all its electrons, under which default options.
     """
 
     atom_id: str
@@ -59,6 +58,7 @@ class Definition(ABC):
     defaults: Options
     raises: tuple[type[BaseException], ...]
     is_async: bool
+    kept: tuple[Options, Any] | None = None
 
     def __init__(self, written: FunctionType | type, said: Said) -> None:
         self.atom_id = _id_of(written) if said.id is None else _checked_id(said.id)
@@ -80,41 +80,43 @@ class Definition(ABC):
     def wants_bond(self) -> bool:
         """Whether it asks for a `Bond`."""
 
+    @property
+    def bare(self) -> Callable[..., Coroutine[Any, Any, Any]] | None:
+        """The coroutine function, if that is all there is to it: no `Bond`, no instance, no thread."""
+        return None
+
+    @property
     @abstractmethod
-    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Payload:
+    def bind(self) -> Bind:
         """
-        Make a payload of a call's arguments.
+        What makes a payload of a call's arguments.
+
+        It raises `TypeError` for what are not the atom's arguments, and `ValueError` for what cannot be encoded.
 
         Raises:
-            TypeError: They are not the atom's.
-            ValueError: They cannot be encoded.
+            RegistrationRefused: A type of them cannot be found.
         """
 
+    @property
     @abstractmethod
-    def arguments(self, electron: Electron, bounds: Bounds) -> Arguments:
+    def arguments(self) -> ReadArguments:
         """
-        Make arguments of an electron's payload, by position and by name. Neither may be written to.
+        What makes arguments of an electron's payload, by position and by name. Neither may be written to.
 
         Raises:
-            Malformed: The payload does not fit; `path` says where.
+            RegistrationRefused: A type of them cannot be found.
         """
 
-    def encode_result(self, value: object) -> Payload:
-        """
-        Encode what the atom returned: `bytes` as they are, anything else as JSON (None is `null`).
+    encode_result = staticmethod(encode_payload)  # `bytes` as they are, anything else as JSON: None is `null`
 
-        Raises:
-            ValueError: It cannot be encoded.
-        """
-        return encode_payload(value)
-
+    @property
     @abstractmethod
-    def read(self, properties: Properties) -> Any:
+    def read(self) -> Reader:
         """
-        Read the result as the type that the atom declares.
+        What reads the result as the type that the atom declares.
 
         Raises:
-            ValueError: It is not of that type; the message says where.
+            RegistrationRefused: That type cannot be found.
         """
 
     @abstractmethod
@@ -141,7 +143,7 @@ class Definition(ABC):
     def _again(self, **changes: Any) -> Self:
         """Make a second one. `copy.copy` would not: atoms are pickled and copied by reference."""
         other = object.__new__(type(self))
-        vars(other).update(vars(self) | changes)
+        vars(other).update(vars(self) | {"kept": None} | changes)
         return other
 
 
@@ -161,7 +163,11 @@ def _main_module() -> str:
     spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
     if spec is not None:
         return str(spec.name)
-    return Path(file).stem if file else "__main__"  # typed in: nobody can import it
+    if not file:
+        return "__main__"  # typed in: nobody can import it
+    from pathlib import Path  # noqa: PLC0415  # slow to import, and only needed in a script
+
+    return Path(file).stem
 
 
 def _checked_id(id: str) -> str:

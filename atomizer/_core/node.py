@@ -15,7 +15,7 @@ from ..events import RuntimeFaulted
 from .alarm import Alarm
 from .correlation import Correlation
 from .credit import allot
-from .flight import Flights
+from .flights import Flights
 from .outbound import Outbound
 from .pump import Pump
 from .remember import Remembered
@@ -46,9 +46,12 @@ class Node:
         links: Its conductors by name, in the order in which they were named.
         stopping: Set when it takes nothing new any more.
         fault: What went wrong in atomizer itself, if anything did.
+        take_reply: Takes what comes back to this node. To be set before it is opened.
     """
 
-    def __init__(  # noqa: PLR0913  # everything a runtime knows of itself, by name
+    take_reply: Callable[[Delivery], None]
+
+    def __init__(  # everything a runtime knows of itself, by name
         self,
         name: str,
         *,
@@ -58,7 +61,6 @@ class Node:
         serve: bool,
         alone: bool,
         make_bond: Callable[[Flight], Bond],
-        on_reply: Callable[[Delivery], None],
         on_fault: Callable[[], None],
     ) -> None:
         self.loop = loop = asyncio.get_running_loop()
@@ -72,7 +74,6 @@ class Node:
         self._serve = serve
         self._alone = alone
         self._hurried = False
-        self._on_reply = on_reply
         self._on_fault = on_fault
         self._pumps: dict[str, Pump] = {}
         self._keepers: dict[str, asyncio.Task[None]] = {}
@@ -87,8 +88,10 @@ class Node:
         self.report = Report(broadcast)
         self.flights = Flights(
             name,
+            loop=loop,
             settings=settings,
             registry=registry,
+            broadcast=broadcast,
             report=self.report,
             alarm=self.alarm,
             tasks=self.tasks,
@@ -212,7 +215,7 @@ class Node:
             settings=self._settings,
             broadcast=self._broadcast,
             tasks=self.tasks,
-            on_reply=self._on_reply,
+            on_reply=self.take_reply,
             on_control=self.take_control,
         )
         self.links[conductor.name] = link
@@ -257,6 +260,7 @@ class Node:
 
     async def _landed(self, seconds: float, enough: Callable[[], bool]) -> None:
         """Wait until nothing is under way any more, or it is enough, or the time is up."""
+        self.flights.is_watched = True
         with cleanup(seconds):
             while self.flights.under_way and not enough():
                 self._moved.clear()
@@ -264,7 +268,7 @@ class Node:
 
     def _is_hopeless(self) -> bool:
         """Whether waiting is in vain: somebody is in a hurry, or what is left waits for children that nobody runs."""
-        return self._hurried or (self._alone and all(flight.hold.lent for flight in self.flights.under_way))
+        return self._hurried or (self._alone and all(flight.lends for flight in self.flights.under_way))
 
     async def _give_back(self) -> None:
         for flight in self.flights.under_way:

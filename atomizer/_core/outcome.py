@@ -25,16 +25,15 @@ class Outcomes:
         self._node = node
         self._utc_ns = settings.clock.utc_ns
 
-    def completed(self, flight: Flight, electron: Electron, result: Payload) -> Properties:
+    def completed(self, started_ns: int, electron: Electron, result: Payload) -> Properties:
         """The atom returned, and its result can be sent."""
-        body, content_type = result
         return Properties(
             electron_id=electron.id,
             atom_id=electron.atom_id,
-            started_ns=flight.started_ns,
+            started_ns=started_ns,
             ended_ns=self._utc_ns(),
-            result=body,
-            content_type=content_type,
+            result=result.body,
+            content_type=result.content_type,
             attempt=electron.attempt,
             node=self._node,
         )

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from ..conductor import Settlement
-from .flight import Flight
+from ..conductor import Lane, Settlement
+from ..errors import ConductorError
+from .flight import CURRENT, Flight
 
 if TYPE_CHECKING:
     from ..conductor import Connection, Delivery
-    from .flight import Flights
+    from .flights import Flights
     from .slots import Slots
     from .supervision import Link
     from .tasks import Tasks
 
 __all__ = ("Pump",)
 
+_WORK = Lane.WORK
 _A_MOMENT = 0.01  # seconds; at once, a loop that cancels all its tasks to close would be given a new one
 _TURN = 64  # flights after which a worker lets the loop turn: an atom that never suspends must not starve the others
 
@@ -66,40 +68,65 @@ class Pump:
     async def _work(self) -> None:
         me = asyncio.current_task()
         assert me is not None  # noqa: S101  # a worker is a task
+        waiting, slots = self._waiting, self._slots
         try:
-            while self._open and self._slots.free > 0:
-                self._waiting[me] = None
+            while self._open and slots.free > 0:
+                waiting[me] = None
                 try:
                     connection, delivery = await self.link.receive_work()
                 finally:
-                    self._waiting.pop(me, None)
+                    waiting.pop(me, None)
                 self.prime()
-                await self._fly(connection, delivery, me)
-                if me.cancelling() or len(self._waiting) > max(1, self._slots.free):
+                if not slots.take():
+                    await self._take_slot(connection, delivery)
+                await self._fly_on(connection, delivery, me)
+                if me.cancelling() or len(waiting) > max(1, slots.free):
                     return  # somebody else cancelled it, or more wait than there are slots for
-                await self._let_the_loop_turn()
         finally:
-            self._waiting.pop(me, None)
+            waiting.pop(me, None)
             self.workers -= 1
             self._loop.call_later(_A_MOMENT, self.prime)  # whatever ended this worker, the next electron finds one
 
-    async def _fly(self, connection: Connection, delivery: Delivery, me: asyncio.Task[None]) -> None:
+    async def _take_slot(self, connection: Connection, delivery: Delivery) -> None:
+        """Wait for a slot. The delivery is given back if that is cancelled."""
         try:
-            hold = await self._slots.hold()
+            await self._slots.wait()
         except BaseException:
             await self.link.settle(connection, delivery, Settlement.REQUEUE)
             raise
-        try:
-            if self._open:
-                await self._flights.fly(Flight(self.link, connection, delivery, hold))
-            else:  # closed while it waited for a slot: this is something new
-                await self.link.settle(connection, delivery, Settlement.REQUEUE)
-        finally:
-            self._waiting[me] = None  # before the slot is free, or another worker would be started for it
-            hold.end()
 
-    async def _let_the_loop_turn(self) -> None:
-        self._since_turn += 1
-        if self._since_turn >= _TURN:
-            self._since_turn = 0
-            await asyncio.sleep(0)
+    async def _fly_on(self, connection: Connection, delivery: Delivery, me: asyncio.Task[None]) -> None:
+        """Fly a delivery, and with the same slot what is there after it. Gives the slot back."""
+        slots, link, fly = self._slots, self.link, self._flights.fly
+        flight = None
+        try:
+            while self._open:
+                flight = Flight(link, connection, delivery, slots, me)
+                await fly(flight)
+                self._since_turn += 1
+                if self._since_turn >= _TURN:
+                    self._since_turn = 0
+                    await asyncio.sleep(0)
+                if flight.hold is not None or slots.wanted or slots.free < 0 or me.cancelling():
+                    return
+                next_one = self._next(connection)
+                if next_one is None:
+                    return
+                delivery = next_one
+            await link.settle(connection, delivery, Settlement.REQUEUE)  # closed meanwhile: this is something new
+        finally:
+            CURRENT.set(None)
+            self._waiting[me] = None  # before the slot is free, or another worker would be started for it
+            if flight is None or flight.hold is None:
+                slots.release()
+            else:
+                flight.hold.end()
+
+    def _next(self, connection: Connection) -> Delivery | None:
+        """Return what a connection has brought besides, if anything new may begin."""
+        if not self._open:
+            return None
+        try:
+            return connection.receive_nowait(_WORK)
+        except ConductorError:
+            return None  # the link meets the same, and waits for the next connection

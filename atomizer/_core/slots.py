@@ -24,21 +24,22 @@ class Slots:
     Attributes:
         free: Slots that nobody holds. Below zero while cancelled atoms end beyond the total.
         lent: Atoms that wait for children without a slot.
+        wanted: How many wait for a slot; one that was cancelled counts until its turn.
     """
 
     def __init__(self, total: int, suspended: int, on_free: Callable[[], None]) -> None:
         self.free: int = total
         self.lent: int = 0
+        self.wanted: int = 0
         self._suspended = suspended
         self._on_free = on_free
         self._resuming: deque[asyncio.Future[None]] = deque()
         self._waiting: deque[asyncio.Future[None]] = deque()
 
-    async def hold(self) -> Hold:
-        """Wait for a slot and take it. Cancellation: it is not taken."""
+    async def wait(self) -> None:
+        """Take a slot, as soon as one is free. Cancellation: it is not taken."""
         if not self.take():
             await self._queue(self._waiting)
-        return Hold(self)
 
     def take(self) -> bool:
         """Take a slot if one is free."""
@@ -55,6 +56,7 @@ class Slots:
         for waiters in (self._resuming, self._waiting):
             while waiters:
                 waiter = waiters.popleft()
+                self.wanted -= 1
                 if not waiter.done():
                     waiter.set_result(None)
                     return
@@ -79,6 +81,7 @@ class Slots:
     async def _queue(self, waiters: deque[asyncio.Future[None]]) -> None:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiters.append(waiter)
+        self.wanted += 1
         try:
             await waiter
         except asyncio.CancelledError:
@@ -89,7 +92,7 @@ class Slots:
 
 class Hold:
     """
-    One atom's hold on a slot.
+    One atom's hold on the slot that was taken for it.
 
     The slot is lent as long as any strand of the atom waits for a child. It is taken back only when none does: a strand
     that kept the slot while another one waits could keep it from that child for ever.

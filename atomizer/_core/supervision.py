@@ -20,6 +20,7 @@ from ..events import ConductorConnected, ConductorLost, SettlementLost
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..codec import Codec
     from ..conductor import Conductor, Connection, Delivery, Frame
     from ..settings import Settings
     from .broadcast import Broadcast
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ("Link", "LinkState", "pause_before")
 
+_WORK = Lane.WORK
 _REPLY_CREDIT = 1_000  # replies are settled in the turn they come, so this only bounds what one turn brings
 
 
@@ -48,6 +50,8 @@ class Link:
     link need not know: it tries again on the next connection until its time is up.
 
     Attributes:
+        codec: How bodies are written on it.
+        most_bytes: The largest body it takes.
         connection: The live connection, or None.
         state: Where the conductor is.
         error: What ended the last connection, or failed the last attempt to open one.
@@ -66,6 +70,8 @@ class Link:
     ) -> None:
         self.conductor = conductor
         self.name: str = conductor.name
+        self.codec: Codec = conductor.codec
+        self.most_bytes: int = conductor.max_body_bytes
         self.connection: Connection | None = None
         self.state: LinkState = LinkState.CONNECTING
         self.error: ConductorError | None = None
@@ -132,9 +138,7 @@ class Link:
                 await self._changed.wait()
                 continue
             try:
-                delivery = connection.receive_nowait(Lane.WORK)
-                if delivery is None:
-                    delivery = await connection.receive(Lane.WORK)
+                delivery = connection.receive_nowait(_WORK) or await connection.receive(_WORK)
             except ConductorError:
                 await self._gone(connection)
             else:
