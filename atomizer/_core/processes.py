@@ -13,6 +13,7 @@ import sys
 from collections import deque
 from typing import TYPE_CHECKING, TypeAlias
 
+from anyio import get_cancelled_exc_class
 from msgspec import structs
 
 from ..bounds import DEFAULT_BOUNDS, Bounds
@@ -127,6 +128,7 @@ class Processes:
         turn: Turn = self._loop.create_future()
         self._turns.append(turn)
         self._serve()
+        get_cancelled_exc_class()  # loads what anyio needs for its first scope: now, and not when a call is killed
         try:
             return Process(self, await turn)
         except asyncio.CancelledError:
