@@ -9,6 +9,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from ._core.outbound import Target, address
+from ._core.turns import refuse_waiting_for_itself
 from .annotations import reader_of
 from .atom import FunctionAtom, definition_of
 from .bounds import bounds_of
@@ -32,7 +33,7 @@ from .properties import Failure, FailureKind, Progress, Properties
 from .results import Results
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from ._core.alarm import Alarm
     from ._core.broadcast import Broadcast, EventStream
@@ -71,6 +72,7 @@ class Asker:
         alarm: Alarm,
         broadcast: Broadcast,
         slots: Slots,
+        flying: Collection[Flight],
         check_open: Callable[[Flight | None], None],
     ) -> None:
         self.is_open = False
@@ -87,6 +89,7 @@ class Asker:
         self._alarm = alarm
         self._broadcast = broadcast
         self._slots = slots
+        self._flying = flying
         self._check_open = check_open
         self._expecting = correlation.expecting
         alarm.watch(self._expecting.values(), self._give_up)
@@ -231,6 +234,14 @@ class Asker:
 
     # The way of a call
 
+    def _check_wait(self, owner: Flight, to: Address) -> None:
+        """Make sure that an atom may wait for what it asks, and that the wait can end."""
+        if not owner.lends:
+            self._slots.check_room()
+        asked = self._registry.find(to.atom_id)
+        if asked is not None and asked.takes_turns and to.has_reply:
+            refuse_waiting_for_itself(asked.definition, owner, self._flying)
+
     def _checked(self, parent: Flight | None) -> Flight | None:
         """Return the atom that asks, if it is not over, and make sure that it may."""
         if parent is not None and parent.is_over:
@@ -260,8 +271,7 @@ class Asker:
             why = f"electron {handle.electron_id!r} was sent with reply=False: no outcome comes back"
             handle.fail(NoReplyAsked(why))
         if handle.parent is not None and not to.options.detached:
-            if not handle.parent.lends:
-                self._slots.check_room()
+            self._check_wait(handle.parent, to)
             handle.adopt()
 
     def _link(self, options: Options, parent: Flight | None) -> Link:

@@ -26,11 +26,12 @@ from typing import (
 )
 
 from .annotations import Reader, result_reader
-from .definition import Caller, Definition, Said
+from .definition import Caller, Definition, Isolation, Said
 from .errors import RegistrationRefused
 from .function_atom import FunctionAtom, TakesOne
 from .options import NOTHING_SAID, OptionFields, Options
 from .payload import NO_ARGUMENTS, Arguments, Bind, Payload, ReadArguments, bind_payload
+from .reference import refuse_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -150,6 +151,9 @@ class Atom(ABC):
         share: One instance serves all electrons.
         raises: Exceptions that an asker who knows them gets as themselves.
         options: How its electrons are treated where the call does not say otherwise.
+        isolation: Refused: a class atom runs in the runtime's own process, with its `Bond`.
+        concurrency: How many of its electrons run at once on a node; as many as there are slots if not given.
+        singleton: One at a time: the same as `concurrency=1`.
     """
 
     __atom__: ClassVar[Declared]
@@ -162,11 +166,16 @@ class Atom(ABC):
         share: bool = False,
         raises: tuple[type[BaseException], ...] = (),
         options: Options | None = None,
+        isolation: None = None,
+        concurrency: int | None = None,
+        singleton: bool = False,
     ) -> None:
         super().__init_subclass__()
+        if isolation is not None:
+            refuse_class(cls)
         before = cls.__dict__.get("__atom__")  # a class made over again, as by @dataclass(slots=True), without keywords
-        said = Said(id, route, share, raises, options or NOTHING_SAID) if before is None else before.said
-        cls.__atom__ = Declared(cls, said)
+        said = Said(id, route, share, raises, options or NOTHING_SAID, isolation, concurrency, singleton)
+        cls.__atom__ = Declared(cls, said if before is None else before.said)
 
     @abstractmethod
     async def process(self, conductor: Bond, electron: Electron) -> object:
@@ -241,8 +250,8 @@ class AtomDecorator:
     The decorator that makes an atom of a function: `@atom`, or `@atom(id=…)`.
 
     It attaches a definition and registers nothing; the function can still be called directly. An `async def` runs on
-    the event loop, a `def` in a thread. A first parameter annotated `Bond` gets the atom's surroundings; all others are
-    the payload.
+    the event loop, a `def` in a thread, either in a child process with `isolation="process"`. A first parameter
+    annotated `Bond` gets the atom's surroundings; all others are the payload.
     """
 
     def __init__(self, said: Said | None = None) -> None:
@@ -278,6 +287,9 @@ class AtomDecorator:
         route: str | None = None,
         raises: tuple[type[BaseException], ...] = (),
         options: Options | None = None,
+        isolation: Isolation | None = None,
+        concurrency: int | None = None,
+        singleton: bool = False,
     ) -> AtomDecorator: ...
     def __call__(
         self,
@@ -288,6 +300,9 @@ class AtomDecorator:
         route: str | None = None,
         raises: tuple[type[BaseException], ...] = (),
         options: Options | None = None,
+        isolation: Isolation | None = None,
+        concurrency: int | None = None,
+        singleton: bool = False,
     ) -> Any:
         """
         Make an atom of a function, or a decorator that says more of it.
@@ -298,6 +313,10 @@ class AtomDecorator:
             route: Where its electrons go; the atom id if not given.
             raises: Exceptions that an asker who knows them gets as themselves.
             options: How its electrons are treated where the call does not say otherwise.
+            isolation: "process": it runs in a child process, which is killed at its limit or when it is cancelled. The
+                function must be found by its name there, and has no `Bond`.
+            concurrency: How many of its electrons run at once on a node; as many as there are slots if not given.
+            singleton: One at a time: the same as `concurrency=1`.
 
         Raises:
             RegistrationRefused: The function cannot be an atom; the message says why and what to do.
@@ -308,6 +327,9 @@ class AtomDecorator:
             route=before.route if route is None else route,
             raises=raises or before.raises,
             options=before.options if options is None else options,
+            isolation=isolation or before.isolation,
+            concurrency=before.concurrency if concurrency is None else concurrency,
+            singleton=singleton or before.singleton,
         )
         return AtomDecorator(said) if f is None else FunctionAtom[..., Any, ..., Any](f, said)
 

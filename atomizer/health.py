@@ -18,8 +18,12 @@ class Statistics(Struct, frozen=True, kw_only=True):
     """How many electrons may run at once."""
     running: int
     """How many electrons are bonded here and hold a slot."""
+    waiting: int
+    """How many electrons wait here for their turn: for fewer of their kind, or for a child process."""
     suspended: int
     """How many atoms wait for children, their slot lent."""
+    processes: int
+    """How many child processes there are."""
     abandoned: int
     """How many atoms did not end when they were told to, and still run."""
     outstanding: int

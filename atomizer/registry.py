@@ -46,9 +46,10 @@ class Registration:
         arguments: Makes its arguments of an electron's payload.
         finish: Encodes its result.
         instance: Gives the instance that answers an electron: `(copy_state)`. None for functions.
+        takes_turns: Whether its electrons wait for their turn: for fewer of their kind, or for a child process.
     """
 
-    __slots__ = ("arguments", "bare", "call", "definition", "finish", "instance", "item", "state")
+    __slots__ = ("arguments", "bare", "call", "definition", "finish", "instance", "item", "state", "takes_turns")
 
     def __init__(self, item: Plain, definition: Definition, state: State) -> None:
         self.item: Plain = item
@@ -59,6 +60,7 @@ class Registration:
         self.finish: Callable[[Any], Payload] = definition.encode_result
         self.arguments: Callable[[Electron, Bounds], Arguments] = definition.arguments
         self.instance: Callable[[bool | None], Atom | None] = state.instance
+        self.takes_turns: bool = definition.concurrency is not None or definition.isolation is not None
 
     def __repr__(self) -> str:
         mode = type(self.state).__name__.lower()

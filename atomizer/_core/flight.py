@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextvars import ContextVar
 from math import inf
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
@@ -17,6 +17,10 @@ from .disposition import Verdict
 from .identity import Identity
 from .slots import Hold, Slots
 from .supervision import Link
+from .turn import Turn
+
+if TYPE_CHECKING:
+    from .processes import Process
 
 __all__ = ("CURRENT", "Child", "Flight")
 
@@ -50,6 +54,8 @@ class Flight(Struct, eq=False):
         due: When somebody must look at it: at `until`, and after it was told to stop.
         verdict: What becomes of an electron that is not started.
         told: Why its atom was told to stop; None if it was not.
+        turn: What it waits for before it begins, and has then; most need nothing but their slot.
+        softened: Its soft limit was reached, and its atom told so.
         abandoned: Its atom did not stop, and a deputy answers for it.
         landed: It is over, and has no slot.
         deputy: The task that answers for an abandoned atom.
@@ -71,6 +77,8 @@ class Flight(Struct, eq=False):
     hold: Hold | None = None
     verdict: Verdict | None = None
     told: FailureKind | Settlement | None = None
+    turn: Turn | None = None
+    softened: bool = False
     abandoned: bool = False
     landed: bool = False
     deputy: asyncio.Task[Any] | None = None
@@ -90,6 +98,16 @@ class Flight(Struct, eq=False):
     def lends(self) -> bool:
         """Whether its atom waits for children without a slot."""
         return self.hold is not None and self.hold.lent
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for its turn."""
+        return self.turn is not None and not self.turn.has_come
+
+    @property
+    def process(self) -> Process | None:
+        """The child process that its atom runs in."""
+        return None if self.turn is None else self.turn.process
 
     def holding(self) -> Hold:
         """Return its hold on its slot. Most never lend it, and have none."""

@@ -8,24 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 from ..bounds import bounds_of
 from ..codec import codec_for
-from ..conductor import Frame, Lane, Route, Settlement
-from ..errors import ConductorError, Malformed, NobodyThere
+from ..conductor import Settlement
+from ..errors import Malformed
 from ..events import (
     AtomAbandoned,
     ElectronBonded,
     ElectronCompleted,
     ElectronReceived,
     ElectronRequeued,
-    PropertiesUnclaimed,
 )
 from ..properties import Ending, FailureKind
-from ..registry import StateRefused
-from .admission import Refusal, admit, time_left
+from .admission import NOT_BEGUN, Refusal, admit, time_left
+from .answering import Answers
+from .confinement import as_it_is, confine
 from .disposition import GIVE_BACK, Verdict, dispose, is_cancellation
 from .flight import CURRENT, Flight
 from .identity import Identity, Phase
-from .outcome import Outcomes
+from .outcome import Outcomes, is_ended_from_outside, refusal_of
+from .softening import soften
 from .threads import run_in_thread
+from .turn import Turn
 
 if TYPE_CHECKING:
     import asyncio
@@ -46,11 +48,9 @@ if TYPE_CHECKING:
     from .supervision import Link
     from .tasks import Tasks
     from .threads import Threads
+    from .turns import Turns
 
 __all__ = ("Flights",)
-
-_REQUEUE = Settlement.REQUEUE
-_MOST_ROUTES = 1_000
 
 
 class Flights:
@@ -76,6 +76,7 @@ class Flights:
         alarm: Alarm,
         tasks: Tasks,
         threads: Threads,
+        turns: Turns,
         cancelled: Remembered,
         make_bond: Callable[[Flight], Bond],
         on_landed: Callable[[], None],
@@ -95,13 +96,14 @@ class Flights:
         self._alarm = alarm
         self._tasks = tasks
         self._threads = threads
+        self._turns = turns
         self._cancelled = cancelled
         self._make_bond = make_bond
         self._most_bytes = settings.max_payload_bytes
         self._outcomes = Outcomes(node, settings)
         self._report = report
+        self._answers = Answers(settings, self._outcomes, report)
         self._on_landed = on_landed
-        self._reply_routes: dict[str, Route] = {}
         alarm.watch(self.flying.keys(), self._look_at)
 
     @property
@@ -122,16 +124,16 @@ class Flights:
             flight = Flight(link, connection, delivery, slots, worker, started_ns)
             flight.verdict = self._refuse(flight, FailureKind.MALFORMED, str(error))
             return flight
-        left = deadline = until = inf
+        left = deadline = inf
         if electron.deadline_ns is not None or electron.budget is not None:
             left = time_left(electron, started_ns)
-            deadline = until = self._monotonic() + left
-        if electron.limit is not None and electron.limit < left:
-            until = self._monotonic() + electron.limit
+            deadline = self._monotonic() + left
         registration = self._find(electron.atom_id)
         flight = Flight(
-            link, connection, delivery, slots, worker, started_ns, electron, registration, deadline, until, until
+            link, connection, delivery, slots, worker, started_ns, electron, registration, deadline, deadline, deadline
         )
+        if electron.limit is not None or electron.soft_limit is not None:
+            self._set_time(flight, electron, left)
         if self._broadcast.listening:
             self._report.tell(ElectronReceived, flight)
         if registration is None or left <= 0 or self._cancelled.since:
@@ -153,9 +155,9 @@ class Flights:
         finally:
             try:
                 if not flight.abandoned:  # else another has concluded it
-                    left = self._conclude_nowait(flight, verdict)
+                    left = self._answers.conclude_nowait(flight, verdict)
                     if left is not None:
-                        await self._conclude(flight, left)
+                        await self._answers.conclude(flight, left)
             finally:
                 del self.flying[flight]
                 flight.landed = True
@@ -201,10 +203,12 @@ class Flights:
     # The answer
 
     def _begin(self, flight: Flight) -> Verdict | None:
-        """Bond, and take the first step: most need no other. None means that the atom goes on."""
+        """Bond, and take the first step: most need no other. None: the atom goes on, or waits for its turn."""
         electron, registration = flight.electron, flight.registration
         assert electron is not None  # noqa: S101  # else it has a verdict
         assert registration is not None  # noqa: S101
+        if registration.takes_turns:
+            return None
         if flight.due < self._alarm.next:
             self._alarm.wake_by(flight.due)
         CURRENT.set(flight)
@@ -218,16 +222,51 @@ class Flights:
         return self._dispose(flight, electron, identity)
 
     async def _go_on(self, flight: Flight) -> Verdict:
-        """Take an atom that has begun to its end."""
+        """Take an atom that has begun, or waits for its turn, to its end."""
         electron, identity = flight.electron, flight.identity
-        assert electron is not None  # noqa: S101  # it has begun
-        assert identity is not None  # noqa: S101
+        assert electron is not None  # noqa: S101  # it was decoded
+        if identity is None:
+            return await self._in_turn(flight, electron)
         try:
             await identity.drive()
         finally:
             flight.due = inf
             flight.abort_children()
         return GIVE_BACK if flight.abandoned else self._dispose(flight, electron, identity)
+
+    async def _in_turn(self, flight: Flight, electron: Electron) -> Verdict:
+        """Wait for a turn, and leave it to the next at the end."""
+        registration = flight.registration
+        assert registration is not None  # noqa: S101  # it was admitted
+        definition = registration.definition
+        flight.turn = turn = Turn()
+        try:
+            error = await self._turns.wait_for(turn, flight, definition)
+            if not turn.has_come:
+                return self._not_begun(flight, error)
+            return self._begin_late(flight, electron, registration) or await self._go_on(flight)
+        finally:
+            self._turns.give_back(turn, definition)
+
+    def _not_begun(self, flight: Flight, error: BaseException | None) -> Verdict:
+        """Answer an electron whose turn did not come."""
+        if isinstance(flight.told, FailureKind):
+            return self._refuse(flight, flight.told, NOT_BEGUN[flight.told])
+        if flight.told is None and error is not None and not is_cancellation(error):
+            return self._failed(flight, error)
+        return self._give_back(flight)
+
+    def _begin_late(self, flight: Flight, electron: Electron, registration: Registration) -> Verdict | None:
+        """Do what `_begin` leaves to when the turn has come: the limits count from now."""
+        if flight.deadline < inf or electron.limit is not None or electron.soft_limit is not None:
+            self._set_time(flight, electron, flight.deadline - self._monotonic())
+        bond, finish = (self._bond, registration.finish) if flight.process is None else (confine, as_it_is)
+        CURRENT.set(flight)
+        flight.identity = identity = Identity(flight.worker, self._loop, copy_context(), electron.atom_id, finish)
+        self._report.tell(ElectronBonded, flight)
+        if identity.begin(bond, (flight, electron, registration)):
+            return None
+        return self._dispose(flight, electron, identity)
 
     def _bond(self, flight: Flight, electron: Electron, registration: Registration) -> Coroutine[Any, Any, Any]:
         """Bring electron and atom together: the arguments are checked before the atom is called."""
@@ -251,13 +290,31 @@ class Flights:
 
     # Time
 
+    def _set_time(self, flight: Flight, electron: Electron, left: float) -> None:
+        """Count from now: the seconds that are left of its life, and those that it may run."""
+        now, limit, soft_limit = self._monotonic(), electron.limit, electron.soft_limit
+        flight.deadline = due = now + left
+        if limit is not None and limit < left:
+            due = now + limit
+        flight.until = due
+        if soft_limit is not None and flight.process is None:  # else the child process sees to it
+            due = min(due, now + soft_limit)
+        flight.due = due
+        if due < self._alarm.next:
+            self._alarm.wake_by(due)
+
     def _look_at(self, flight: Flight) -> None:
         """The time of a flight is up: it is told so; and if it was told before, it is left behind."""
-        flight.due = inf
-        if flight.told is None:
-            self.tell(flight, FailureKind.TIMED_OUT)
-        else:
+        due, flight.due = flight.due, inf
+        if flight.told is not None:
             self._abandon(flight)
+        elif flight.waits:
+            self.tell(flight, FailureKind.EXPIRED)
+        elif due < flight.until:
+            flight.due = flight.until
+            soften(flight)
+        else:
+            self.tell(flight, FailureKind.TIMED_OUT)
 
     def _abandon(self, flight: Flight) -> None:
         """Answer for an atom that does not end. Its worker and its slot stay with it."""
@@ -269,7 +326,9 @@ class Flights:
         self._report.tell(AtomAbandoned, flight, error=f"told to stop: {flight.told}")
         flight.abort_children()
         verdict = self._conclusion(flight, self._outcomes.interrupted(flight, flight.told, None, Ending.ABANDONED))
-        flight.deputy = self._tasks.start(self._conclude(flight, verdict), f"atomizer deputy {flight.delivery.id}")
+        flight.deputy = self._tasks.start(
+            self._answers.conclude(flight, verdict), f"atomizer deputy {flight.delivery.id}"
+        )
         flight.deputy.add_done_callback(lambda _: self._on_landed())
 
     # The outcome
@@ -292,14 +351,17 @@ class Flights:
     def _raised(self, flight: Flight, identity: Identity, error: BaseException) -> Verdict:
         told = flight.told
         if identity.phase is not Phase.RUNNING:
-            kind = _refusal_of(identity.phase, error)
+            kind = refusal_of(identity.phase, error)
             return self._refuse(flight, kind, str(error)) if kind is not None else self._failed(flight, error)
-        if told is Settlement.REQUEUE or (told is None and _is_ended_from_outside(flight, error)):
-            self._report.tell(ElectronRequeued, flight, reason="this node stops")
-            return GIVE_BACK
+        if told is Settlement.REQUEUE or (told is None and is_ended_from_outside(flight, error)):
+            return self._give_back(flight)
         if isinstance(told, FailureKind):
             return self._conclusion(flight, self._outcomes.interrupted(flight, told, error, Ending.STOPPED))
         return self._failed(flight, error)
+
+    def _give_back(self, flight: Flight) -> Verdict:
+        self._report.tell(ElectronRequeued, flight, reason="this node stops")
+        return GIVE_BACK
 
     def _failed(self, flight: Flight, error: BaseException) -> Verdict:
         return self._conclusion(flight, self._outcomes.raised(flight, error))
@@ -312,66 +374,3 @@ class Flights:
         """Dispose of an electron that has failed."""
         self._report.failure(flight, properties)
         return dispose(properties, flight.delivery.reply_to)
-
-    # The end
-
-    def _conclude_nowait(self, flight: Flight, verdict: Verdict) -> Verdict | None:
-        """Send the reply and then settle, as far as that needs no waiting. Returns what is left to do."""
-        link = flight.link
-        if verdict.reply is not None:
-            connection = link.connection
-            try:
-                if connection is None or not connection.send_nowait(self._frame(flight, verdict.reply)):
-                    return verdict
-            except ConductorError:
-                return verdict  # `_conclude` meets the same, and says so
-        is_settled = link.settle_nowait(flight.connection, flight.delivery, verdict.settlement)
-        return None if is_settled else Verdict(None, verdict.settlement)
-
-    async def _conclude(self, flight: Flight, verdict: Verdict) -> None:
-        """Send what is to be sent, each confirmed, and then settle."""
-        settlement = _REQUEUE  # the honest answer until we know better
-        try:
-            if verdict.reply is not None:
-                await self._send(flight, self._frame(flight, verdict.reply))
-            settlement = verdict.settlement
-        except ConductorError as error:  # no confirm: the electron comes again, here or elsewhere
-            self._report.tell(ElectronRequeued, flight, reason=str(error))
-        finally:
-            await flight.link.settle(flight.connection, flight.delivery, settlement)
-
-    def _frame(self, flight: Flight, properties: Properties) -> Frame:
-        link, reply_to = flight.link, flight.delivery.reply_to
-        codec = link.codec
-        body = codec.encode_reply(properties)
-        if len(body) > link.most_bytes:  # it fitted by itself, but not with what goes around it
-            body = codec.encode_reply(self._outcomes.too_large(flight, len(body), link.most_bytes))
-        route = self._reply_routes.get(reply_to) or self._reply_route(reply_to)
-        return Frame(route, body, codec.content_type, flight.delivery.id)
-
-    async def _send(self, flight: Flight, frame: Frame) -> None:
-        try:
-            await flight.link.send(frame, self._monotonic() + self._settings.send_patience)
-        except NobodyThere as error:
-            self._report.tell(PropertiesUnclaimed, flight, error=str(error))
-
-    def _reply_route(self, reply_to: str) -> Route:
-        """Make a route once: its hash is kept with it."""
-        if len(self._reply_routes) >= _MOST_ROUTES:
-            self._reply_routes.clear()
-        return self._reply_routes.setdefault(reply_to, Route(Lane.REPLY, reply_to))
-
-
-def _refusal_of(phase: Phase, error: BaseException) -> FailureKind | None:
-    """Say what it means that the code around an atom raised; None if it failed by itself."""
-    kind = type(error)  # and not what it says of itself: an author's exception may lie about its class
-    if phase is Phase.ENDING:
-        return FailureKind.RESULT_REFUSED if issubclass(kind, ValueError) else None
-    if issubclass(kind, StateRefused):
-        return FailureKind.STATE_REFUSED
-    return FailureKind.PAYLOAD_REFUSED if issubclass(kind, Malformed) else None
-
-
-def _is_ended_from_outside(flight: Flight, error: BaseException) -> bool:
-    """Whether it was the worker that somebody cancelled (as a loop does at its end), and the atom only with it."""
-    return is_cancellation(error) and flight.worker.cancelling() > 0

@@ -75,15 +75,23 @@ class Identity(Struct, eq=False, weakref=True):
     # these two carry the names that anyio's cancel scopes look for on a task
     _must_cancel: bool = False
     _fut_waiter: asyncio.Future[Any] | None = None
+    _thrown: BaseException | None = None
 
     def cancel(self, msg: object = None) -> bool:
         """Throw a `CancelledError` into the atom at its next step; nothing if it is over."""
         if self._over:
             return False
         self._cancelling += 1
+        self._thrown = None
         if not self._cancel_waiting(msg):
             self._must_cancel = True
         return True
+
+    def interrupt(self, error: BaseException) -> None:
+        """Throw an exception into the atom where it waits; nothing if it is over, or being cancelled already."""
+        if not self._over and not self._cancelling:
+            self._thrown = error
+            self._cancel_waiting()
 
     def _cancel_waiting(self, msg: object = None) -> bool:
         """Cancel what the atom waits for. A future of its author's own may refuse in any way."""
@@ -210,6 +218,8 @@ class Identity(Struct, eq=False, weakref=True):
                 if self._must_cancel:
                     self._must_cancel = False
                     step, value = coro.throw, asyncio.CancelledError()
+                elif self._thrown is not None:
+                    step, value, self._thrown = coro.throw, self._thrown, None
                 going = self._step(self._next, step, value)
         finally:
             self._over = True

@@ -223,6 +223,7 @@ def _said(options: Options, parent: Flight | None) -> dict[str, Any]:
     """Return what an electron carries of its options and of its parent."""
     said: dict[str, Any] = {
         "limit": None if options.limit == inf else options.limit,
+        "soft_limit": None if options.soft_limit == inf else options.soft_limit,
         "copy_state": options.copy_state,
         "reply": options.reply is not False,
     }

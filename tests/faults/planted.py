@@ -26,23 +26,23 @@ class Bug(NamedTuple):
 
 BUGS = {
     "acknowledges unless something says otherwise": Bug(
-        "_core/flights.py",
+        "_core/answering.py",
         "        settlement = _REQUEUE  # the honest answer until we know better\n",
         "        settlement = Settlement.ACK\n",
     ),
     "acknowledges before the reply is confirmed": Bug(
-        "_core/flights.py",
+        "_core/answering.py",
         "                await self._send(flight, self._frame(flight, verdict.reply))\n",
         "                settlement = verdict.settlement\n"
         "                await self._send(flight, self._frame(flight, verdict.reply))\n",
     ),
     "sends the reply when all is settled": Bug(
-        "_core/flights.py",
+        "_core/answering.py",
         "                await self._send(flight, self._frame(flight, verdict.reply))\n",
-        '                self._tasks.start(self._send(flight, self._frame(flight, verdict.reply)), "reply")\n',
+        "                asyncio.ensure_future(self._send(flight, self._frame(flight, verdict.reply)))\n",
     ),
     "takes a broken connection for a reply without receiver": Bug(
-        "_core/flights.py",
+        "_core/answering.py",
         "        except NobodyThere as error:\n            self._report.tell(PropertiesUnclaimed",
         "        except ConductorError as error:\n            self._report.tell(PropertiesUnclaimed",
     ),
@@ -57,7 +57,7 @@ BUGS = {
         "GIVE_BACK = Verdict(None, Settlement.REJECT)",
     ),
     "settles again what was settled at once": Bug(
-        "_core/flights.py",
+        "_core/answering.py",
         "        return None if is_settled else Verdict(None, verdict.settlement)\n",
         "        return None if is_settled and not flight.delivery.count else Verdict(None, verdict.settlement)\n",
     ),
