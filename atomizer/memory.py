@@ -205,9 +205,19 @@ class MemoryConnection(Connection):
 
     async def receive(self, lane: Lane) -> Delivery:
         """Wait for the next delivery of a lane. See `Connection.receive`."""
-        delivery = self.receive_nowait(lane)
-        if delivery is None:
-            delivery = await self._wait_for_delivery(self._inboxes[lane])
+        ready_now = self.receive_nowait(lane)
+        if ready_now is not None:
+            return ready_now
+        inbox = self._inboxes[lane]
+        waiter: asyncio.Future[MemoryDelivery | None] = asyncio.get_running_loop().create_future()
+        inbox.waiting.append(waiter)
+        try:
+            delivery = await waiter
+        except BaseException:
+            self._stop_waiting(inbox, waiter)
+            raise
+        if delivery is None or self._over is not None:
+            raise self._error()
         return delivery
 
     def receive_nowait(self, lane: Lane) -> Delivery | None:
@@ -226,21 +236,12 @@ class MemoryConnection(Connection):
             listening.is_ready = False
         return None
 
-    async def _wait_for_delivery(self, inbox: Inbox) -> Delivery:
-        waiter: asyncio.Future[MemoryDelivery | None] = asyncio.get_running_loop().create_future()
-        inbox.waiting.append(waiter)
-        try:
-            delivery = await waiter
-        except BaseException:
-            if waiter.done() and not waiter.cancelled():
-                self._hand_on(waiter.result())
-            else:
-                with suppress(ValueError):  # it may have been passed over already
-                    inbox.waiting.remove(waiter)
-            raise
-        if delivery is None or self._over is not None:
-            raise self._error()
-        return delivery
+    def _stop_waiting(self, inbox: Inbox, waiter: asyncio.Future[MemoryDelivery | None]) -> None:
+        if waiter.done() and not waiter.cancelled():
+            self._hand_on(waiter.result())
+        else:
+            with suppress(ValueError):  # it may have been passed over already
+                inbox.waiting.remove(waiter)
 
     def _hand_on(self, delivery: MemoryDelivery | None) -> None:
         """Let another have what came for a receiver that was cancelled; it has not been seen, so it is not marked."""

@@ -78,6 +78,7 @@ class Node:
         self._pumps: dict[str, Pump] = {}
         self._keepers: dict[str, asyncio.Task[None]] = {}
         self._credit = settings.slots
+        self._lent = 0  # slots lent when the credit was last thought about
         self._moved = asyncio.Event()
         self.tasks = Tasks(loop, copy_context(), self._faulted)
         self.alarm = Alarm(loop, settings.clock)
@@ -246,12 +247,17 @@ class Node:
         """A slot is free: somebody may wait for the next electron, and the routes may need other credit."""
         for pump in self._pumps.values():
             pump.prime()
-        credit = allot(self._settings.slots, self.slots.lent, self._credit)
+        if self.slots.lent != self._lent:
+            self._allot()
+        if self.stopping:
+            self._moved.set()
+
+    def _allot(self) -> None:
+        self._lent = self.slots.lent
+        credit = allot(self._settings.slots, self._lent, self._credit)
         if credit != self._credit:
             self._credit = credit
             self.tasks.start(self._grant(credit), "atomizer credit")
-        if self.stopping:
-            self._moved.set()
 
     async def _grant(self, credit: int) -> None:
         for link in tuple(self.links.values()):

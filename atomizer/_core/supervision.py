@@ -138,7 +138,7 @@ class Link:
                 await self._changed.wait()
                 continue
             try:
-                delivery = connection.receive_nowait(_WORK) or await connection.receive(_WORK)
+                delivery = await connection.receive(_WORK)
             except ConductorError:
                 await self._gone(connection)
             else:

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-LOCKED_GROUPS = {"runtime": [], "test": ["test"], "dev": list(PROJECT["dependency-groups"]), "minimums": ["test"]}
+LOCKED_GROUPS = {
+    "runtime": [],
+    "test": ["test"],
+    "dev": [group for group in PROJECT["dependency-groups"] if group != "bench"],
+    "bench": ["bench"],
+    "minimums": ["test"],
+}
 
 INDEX = re.compile(r"\bpypi[.]|[p]ythonhosted|://[^\s)\"']*/simple\b|(?:index-url|find-links)[ =]\S")
 MACHINE_PATH = re.compile(r"(?<![\w.:/*\]])/(?:home|Users|root|work|opt|mnt|srv|private)/\w")

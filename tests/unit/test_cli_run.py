@@ -188,7 +188,7 @@ def test_mistake_is_one_line_and_an_exit_code(
 import atomizer
 
 class Refusing(atomizer.Conductor):
-    name = "refusing"
+    name, codec = "refusing", atomizer.codec.MESSAGEPACK
 
     def connect(self):
         raise atomizer.ConductorUnavailable("no power", permanent=True)
@@ -230,7 +230,7 @@ def test_worker_that_still_connects_can_be_interrupted(project: Project) -> None
 import contextlib, anyio, atomizer
 
 class Never(atomizer.Conductor):
-    name = "never"
+    name, codec = "never", atomizer.codec.MESSAGEPACK
 
     @contextlib.asynccontextmanager
     async def connect(self):
