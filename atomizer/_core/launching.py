@@ -70,8 +70,8 @@ def _held_back(signals: tuple[signal.Signals, ...]) -> Generator[None]:
 
 
 def _command() -> list[str]:
-    if not sys.executable:
-        raise FileNotFoundError("sys.executable is empty: there is no Python to start child processes with")
+    if not sys.executable or getattr(sys, "frozen", False):  # a frozen program would start itself again
+        raise FileNotFoundError("sys.executable names no Python, so there is nothing to start child processes with")
     return [sys.executable, *_flags(), "-c", _PROGRAM]
 
 

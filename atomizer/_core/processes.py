@@ -41,16 +41,16 @@ class Processes:
     A pool of child processes.
 
     Args:
-        name: Whose children they are, for names of tasks.
+        name: Whose they are, for names of tasks.
         most: How many may run atoms at once.
-        calls_each: A child is replaced after so many calls; 0 means never.
-        memory_each: A child that holds more bytes of resident memory after a call is replaced; 0 means never.
+        calls_each: Each is replaced after so many calls; 0 means never.
+        memory_each: One that holds more bytes of resident memory after a call is replaced; 0 means never.
         max_payload_bytes: The largest result.
-        tasks: Where the ends of replaced children are waited for.
+        tasks: Where the ends of those that are replaced are waited for.
         bounds: What a payload may weigh.
 
     Attributes:
-        started: How many children were started.
+        started: How many were started.
         killed: How many of them were killed in the middle of a call.
 
     Raises:
@@ -95,12 +95,12 @@ class Processes:
 
     @property
     def busy(self) -> int:
-        """How many children are taken."""
+        """How many are taken."""
         return len(self._busy)
 
     @property
     def idle(self) -> int:
-        """How many children wait for work."""
+        """How many wait for work."""
         return len(self._idle)
 
     def __repr__(self) -> str:
@@ -114,12 +114,12 @@ class Processes:
         """
         Wait for one's turn, and take a child process. It is idle and warm, or started for this.
 
-        A child that could not be started is handed out all the same: its `call` says why.
+        One that could not be started is handed out all the same: its `call` says why.
 
         Raises:
             NotRunning: The pool is closed.
 
-        Cancellation: the turn goes to the next; a child that was started for it is idle when it is ready.
+        Cancellation: the turn goes to the next; a process that was started for it is idle when it is ready.
         """
         if self._is_closed:
             raise NotRunning("the runtime has stopped, and its child processes with it")
@@ -137,7 +137,7 @@ class Processes:
 
     async def close(self, seconds: float) -> None:
         """
-        End all children: the idle ones by themselves, the others at once. All are reaped.
+        End all child processes: the idle ones by themselves, the others at once. All are reaped.
 
         Args:
             seconds: How long idle ones have; then they are killed.
@@ -177,7 +177,7 @@ class Processes:
         self._serve()
 
     def learn(self, reference: str) -> None:
-        """Have children that are started from now on load a function before they count as ready: it can be called."""
+        """Have a function that can be called loaded by what is started from now on, before it counts as ready."""
         if reference not in self._known and len(self._known) < _KNOWN_MOST:
             self._known[reference] = None
 
@@ -187,7 +187,7 @@ class Processes:
         return bool(self._idle) and len(self._busy) < self._most
 
     def _lend(self) -> ChildProcess:
-        """Take the child that was used last: its caches are warm, and one that was started ahead waits until needed."""
+        """Take the one that was used last: its caches are warm, and one that was started ahead waits until needed."""
         child = self._idle.pop()
         self._busy.add(child)
         if self._calls_each and child not in self._replaced and self._calls_left(child) <= self._calls_each // 10:
@@ -207,7 +207,7 @@ class Processes:
             self._start()
 
     def _serve(self) -> None:
-        """Give children to those whose turn it is, and start as many as are missing."""
+        """Give child processes to those whose turn it is, and start as many as are missing."""
         while self._turns and self._can_lend():
             turn = self._turns.popleft()
             if not turn.done():

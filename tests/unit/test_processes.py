@@ -291,6 +291,25 @@ async def test_a_process_is_replaced_after_so_many_calls_before_it_is_needed() -
     assert first == last != next_one
 
 
+async def test_no_more_run_at_once_while_some_are_replaced() -> None:
+    """One that was started ahead waits until the one before it is given back."""
+    async with pool(2, calls_each=1) as processes:
+
+        async def ask_and_look() -> tuple[Any, int]:
+            process = await processes.take()
+            busy = processes.busy
+            answer = await call(process, child_atoms.pid)
+            process.give_back()
+            return answer.body, busy
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(ask_and_look()) for _ in range(6)]
+    pids, busy = zip(*(task.result() for task in tasks), strict=True)
+
+    assert len(set(pids)) == 6
+    assert max(busy) == 2
+
+
 async def test_a_process_that_holds_too_much_memory_is_replaced() -> None:
     """What it used and let go of does not count."""
     most = 120 * 1024 * 1024
