@@ -28,13 +28,18 @@ class Count(click.ParamType[int]):
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Read the number, and refuse what is none."""
-        try:
-            number = Decimal(str(value))
-            if number == number.to_integral_value():
-                return int(number)
-        except (InvalidOperation, OverflowError):
-            pass
-        self.fail(f"{value!r} is not a whole number: write 2000000, 2_000_000 or 2e6", param, ctx)
+        number = _number(str(value))
+        if number is None:
+            self.fail(f"{value!r} is not a whole number: write 2000000, 2_000_000 or 2e6", param, ctx)
+        return number
+
+
+def _number(text: str) -> int | None:
+    try:
+        number = Decimal(text)
+        return int(number) if number == int(number) else None
+    except (InvalidOperation, OverflowError, ValueError):  # no number, infinite, and none that can be compared
+        return None
 
 
 @click.command()
@@ -48,7 +53,7 @@ def main(
     tosses: int, processes: int | None, seed: int | None, chunk: int | None, png: Path | None, as_json: bool
 ) -> None:
     """Estimate π by throwing darts. The same seed gives the same digits on any number of processes."""
-    _need_extra("numpy", *(["matplotlib"] if png else []))
+    _check_plot(png)
     from .atoms import Order  # noqa: PLC0415  # it needs numpy
 
     order = Order(tosses, seed, chunk, curve=png is not None)
@@ -56,10 +61,10 @@ def main(
         result = anyio.run(estimate, order, processes, None if as_json else Picture())
     except atomizer.AtomFailed as error:
         sys.exit(f"montecarlo_pi: {error.failure.message}")
-    if png is not None:
-        _plot(result, png)
     plain = msgspec.structs.replace(result, curve=())
     click.echo(msgspec.json.encode(plain).decode() if as_json else _sentence(plain))
+    if png is not None and result.curve:
+        _plot(result, png)
     if result.errors:
         sys.exit(f"montecarlo_pi: {result.errors:,} tosses failed and are not counted: {result.failure}")
 
@@ -92,10 +97,13 @@ def _plot(result: Estimate, png: Path) -> None:
         sys.exit(f"montecarlo_pi: the plot cannot be written to {png}: {error.strerror}")
 
 
-def _need_extra(*packages: str) -> None:
-    missing = [package for package in packages if find_spec(package) is None]
+def _check_plot(png: Path | None) -> None:
+    """Say what is missing now, and not after a thousand million tosses."""
+    missing = [package for package in ("numpy", *(["matplotlib"] if png else [])) if find_spec(package) is None]
     if missing:
         sys.exit(f"montecarlo_pi: {' and '.join(missing)} is not installed: pip install 'atomizer-engine[plot]'")
+    if png is not None and not png.absolute().parent.is_dir():
+        sys.exit(f"montecarlo_pi: there is no folder {png.parent} for {png.name}: make it, or name another file")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
-LOADED_LATE = ("aio_pika", "aiormq", "click", "conductors", "numpy", "pytest", "rich", "structlog", "uvloop")
+LOADED_LATE = (
+    *("aio_pika", "aiormq", "conductors", "uvloop"),
+    *("click", "matplotlib", "numpy", "pytest", "rich", "structlog"),
+)
 
 
 def python(program: str) -> list[str]:
