@@ -52,7 +52,8 @@ def environment(lock: str) -> str:
         print(f"Setting up {VENV.name} from requirements/{lock}.txt (once).", flush=True)
         if Path(sys.prefix).resolve() != VENV:
             venv.create(VENV, clear=True, with_pip=False)
-        install(python, "--require-hashes", "--requirement", f"requirements/{lock}.txt")
+        at_import = ("--no-compile",) if lock == "demo" else ()  # most of a plotting library is never imported
+        install(python, *at_import, "--require-hashes", "--requirement", f"requirements/{lock}.txt")
         if lock == "dev":
             install(python, "--no-deps", "--no-build-isolation", "--editable", ".")
         (VENV / f"{lock}.stamp").write_text(wanted)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from .atoms import Estimate, Order
 
 
+_MOST = 10**14
+
+
 class Count(click.ParamType[int]):
     """A whole number that may be large: 2000000, 2_000_000 or 2e6."""
 
@@ -31,6 +34,8 @@ class Count(click.ParamType[int]):
         number = _number(str(value))
         if number is None:
             self.fail(f"{value!r} is not a whole number: write 2000000, 2_000_000 or 2e6", param, ctx)
+        if number > _MOST:
+            self.fail(f"{value} is too many: beyond {_MOST:.0e} the lattice the darts land on would show", param, ctx)
         return number
 
 
@@ -56,6 +61,8 @@ def main(
     _check_plot(png)
     from .atoms import Order  # noqa: PLC0415  # it needs numpy
 
+    if chunk is not None and chunk < 1:
+        raise click.BadParameter(f"a chunk has at least one dart, not {chunk}", param_hint="--chunk")
     order = Order(tosses, seed, chunk, curve=png is not None)
     try:
         result = anyio.run(estimate, order, processes, None if as_json else Picture())

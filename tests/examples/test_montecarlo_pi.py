@@ -136,6 +136,18 @@ def test_the_demo_refuses_what_is_no_whole_number(tosses: str) -> None:
     assert f"'{tosses}' is not a whole number: write 2000000, 2_000_000 or 2e6" in ended.stderr
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "why"),
+    [("--tosses", "1e15", "beyond 1e+14 the lattice"), ("--chunk", "0", "at least one dart, not 0")],
+)
+def test_the_demo_refuses_numbers_out_of_range(option: str, value: str, why: str) -> None:
+    """More tosses than the estimate can be honest about, and chunks with nothing in them."""
+    ended = run(option, value)
+
+    assert ended.returncode == 2
+    assert why in ended.stderr
+
+
 @pytest.mark.parametrize("package", ["numpy", "matplotlib"])
 def test_the_demo_says_how_to_install_what_is_missing(package: str) -> None:
     """Before anything is thrown."""
@@ -156,7 +168,7 @@ def test_the_demo_needs_no_matplotlib_for_the_picture_in_the_terminal() -> None:
 
 def test_the_demo_looks_for_the_folder_of_the_plot_before_it_throws(tmp_path: Path) -> None:
     """A mistyped name costs no minutes."""
-    ended = run("--tosses", "1e15", "--png", str(tmp_path / "nowhere" / "pi.png"))
+    ended = run("--tosses", "1e14", "--png", str(tmp_path / "nowhere" / "pi.png"))
 
     assert ended.returncode == 1
     assert f"there is no folder {tmp_path / 'nowhere'} for pi.png" in ended.stderr
