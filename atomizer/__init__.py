@@ -64,8 +64,10 @@ from .errors import Overloaded as Overloaded
 from .errors import PayloadRefused as PayloadRefused
 from .errors import Poison as Poison
 from .errors import RegistrationRefused as RegistrationRefused
+from .errors import SoftLimitReached as SoftLimitReached
 from .errors import TooLarge as TooLarge
 from .errors import TooManyWaiting as TooManyWaiting
+from .errors import WaitsForItself as WaitsForItself
 
 # What happens (every kind of event is in `atomizer.events`)
 from .events import Event as Event
@@ -103,5 +105,5 @@ __all__ = (  # noqa: RUF022  # grouped as above
     "AtomCancelled", "AtomFailed", "AtomTimedOut", "AtomUnknown", "AtomizerBug", "AtomizerError", "CapabilityMissing",
     "ConductorBroken", "ConductorClosed", "ConductorError", "ConductorUnavailable", "ConductorUnknown", "Expired",
     "Malformed", "NoReplyAsked", "NobodyThere", "NotRunning", "NotTaken", "Overloaded", "PayloadRefused", "Poison",
-    "RegistrationRefused", "TooLarge", "TooManyWaiting",
+    "RegistrationRefused", "SoftLimitReached", "TooLarge", "TooManyWaiting", "WaitsForItself",
 )  # fmt: skip

@@ -7,6 +7,7 @@ import weakref
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ._core.turns import refuse_waiting_for_itself
 from .annotations import reader_of
 from .atom import definition_of
 from .bounds import bounds_of
@@ -30,7 +31,7 @@ from .properties import Failure, FailureKind, Progress, Properties
 from .results import Results
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from ._core.alarm import Alarm
     from ._core.broadcast import Broadcast, EventStream
@@ -80,6 +81,7 @@ class Asker:
         alarm: Alarm,
         broadcast: Broadcast,
         slots: Slots,
+        flying: Collection[Flight],
         check_open: Callable[[Flight | None], None],
     ) -> None:
         self._settings = settings
@@ -93,6 +95,7 @@ class Asker:
         self._alarm = alarm
         self._broadcast = broadcast
         self._slots = slots
+        self._flying = flying
         self._check_open = check_open
 
     async def run(self, parent: Flight | None, atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -112,8 +115,8 @@ class Asker:
         target = self._by_id(atom, kwargs) if isinstance(atom, str) else definition_of(atom)
         options = target.defaults.over(self._defaults)
         owner = None if options.detached else parent
-        if owner is not None and not owner.hold.lent:
-            self._slots.check_room()
+        if owner is not None:
+            self._check_wait(owner, target, options)
         deadline = self._outbound.deadline(options, owner)
         electron = self._electron(target, args, kwargs, options, parent, deadline)
         link = self._link(options, parent)
@@ -122,6 +125,14 @@ class Asker:
         )
         await self._post(handle, link, electron, target, options, deadline)
         return handle
+
+    def _check_wait(self, owner: Flight, target: Target, options: Options) -> None:
+        """Make sure that an atom may wait for what it asks, and that the wait can end."""
+        if not owner.hold.lent:
+            self._slots.check_room()
+        registration = self._registry.find(target.atom_id)
+        if registration is not None and registration.takes_turns and options.reply is not False:
+            refuse_waiting_for_itself(registration.definition, owner, self._flying)
 
     def map(
         self,

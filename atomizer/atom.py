@@ -26,7 +26,7 @@ from typing import (
 )
 
 from .annotations import Reader, result_reader
-from .definition import Caller, Definition, Said
+from .definition import Caller, Definition, Isolation, Said
 from .errors import RegistrationRefused
 from .function_atom import FunctionAtom, TakesOne
 from .options import NOTHING_SAID, OptionFields, Options
@@ -144,6 +144,9 @@ class Atom(ABC):
         share: One instance serves all electrons.
         raises: Exceptions that an asker who knows them gets as themselves.
         options: How its electrons are treated where the call does not say otherwise.
+        isolation: Refused: a class atom runs in the runtime's own process, with its `Bond`.
+        concurrency: How many of its electrons run at once on a node; as many as there are slots if not given.
+        singleton: One at a time: the same as `concurrency=1`.
     """
 
     __atom__: ClassVar[Declared]
@@ -156,11 +159,15 @@ class Atom(ABC):
         share: bool = False,
         raises: tuple[type[BaseException], ...] = (),
         options: Options | None = None,
+        isolation: None = None,
+        concurrency: int | None = None,
+        singleton: bool = False,
     ) -> None:
         super().__init_subclass__()
+        _refuse_isolation(cls, isolation)
         before = cls.__dict__.get("__atom__")  # a class made over again, as by @dataclass(slots=True), without keywords
-        said = Said(id, route, share, raises, options or NOTHING_SAID) if before is None else before.said
-        cls.__atom__ = Declared(cls, said)
+        said = Said(id, route, share, raises, options or NOTHING_SAID, isolation, concurrency, singleton)
+        cls.__atom__ = Declared(cls, said if before is None else before.said)
 
     @abstractmethod
     async def process(self, conductor: Bond, electron: Electron) -> object:
@@ -222,6 +229,14 @@ class Declared:
         return ClassCall[Any](self._written, self.said._replace(id=id, route=route or self.said.route))
 
 
+def _refuse_isolation(written: type[Atom], isolation: object) -> None:
+    if isolation is not None:
+        raise RegistrationRefused(
+            f"{written.__module__}.{written.__qualname__}: isolation= is for functions, because `process` gets a Bond, "
+            'which works in the runtime\'s own process alone: write a function, with @atom(isolation="process")'
+        )
+
+
 Atom.__atom__ = Declared(Atom, Said())  # so that it is refused as any abstract class
 
 
@@ -235,8 +250,8 @@ class AtomDecorator:
     The decorator that makes an atom of a function: `@atom`, or `@atom(id=…)`.
 
     It attaches a definition and registers nothing; the function can still be called directly. An `async def` runs on
-    the event loop, a `def` in a thread. A first parameter annotated `Bond` gets the atom's surroundings; all others are
-    the payload.
+    the event loop, a `def` in a thread, either in a child process with `isolation="process"`. A first parameter
+    annotated `Bond` gets the atom's surroundings; all others are the payload.
     """
 
     def __init__(self, said: Said | None = None) -> None:
@@ -272,6 +287,9 @@ class AtomDecorator:
         route: str | None = None,
         raises: tuple[type[BaseException], ...] = (),
         options: Options | None = None,
+        isolation: Isolation | None = None,
+        concurrency: int | None = None,
+        singleton: bool = False,
     ) -> AtomDecorator: ...
     def __call__(
         self,
@@ -282,6 +300,9 @@ class AtomDecorator:
         route: str | None = None,
         raises: tuple[type[BaseException], ...] = (),
         options: Options | None = None,
+        isolation: Isolation | None = None,
+        concurrency: int | None = None,
+        singleton: bool = False,
     ) -> Any:
         """
         Make an atom of a function, or a decorator that says more of it.
@@ -292,6 +313,10 @@ class AtomDecorator:
             route: Where its electrons go; the atom id if not given.
             raises: Exceptions that an asker who knows them gets as themselves.
             options: How its electrons are treated where the call does not say otherwise.
+            isolation: "process": it runs in a child process, which is killed at its limit or when it is cancelled. The
+                function must be found by its name there, and has no `Bond`.
+            concurrency: How many of its electrons run at once on a node; as many as there are slots if not given.
+            singleton: One at a time: the same as `concurrency=1`.
 
         Raises:
             RegistrationRefused: The function cannot be an atom; the message says why and what to do.
@@ -302,6 +327,9 @@ class AtomDecorator:
             route=before.route if route is None else route,
             raises=raises or before.raises,
             options=before.options if options is None else options,
+            isolation=isolation or before.isolation,
+            concurrency=before.concurrency if concurrency is None else concurrency,
+            singleton=singleton or before.singleton,
         )
         return AtomDecorator(said) if f is None else FunctionAtom[..., Any, ..., Any](f, said)
 

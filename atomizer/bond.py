@@ -244,7 +244,10 @@ class Bond(Asking):
     @property
     @abstractmethod
     def cancelled(self) -> bool:
-        """Whether this atom has been asked to stop: what an atom in a thread looks at now and then."""
+        """
+        Whether this atom has been asked to stop, or has reached its soft limit: what an atom in a thread looks at now
+        and then. It may still return a result, until it is cancelled or over its limit.
+        """
 
     @abstractmethod
     def progress(self, done: float, total: float | None = None, note: str = "") -> None:

@@ -64,7 +64,7 @@ class RunningBond(Bond):
     @property
     def cancelled(self) -> bool:
         """Whether this atom has been asked to stop."""
-        return self._flight.told is not None
+        return self._flight.told is not None or self._flight.softened
 
     @property
     def blocking(self) -> Blocking:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeAlias, cast
 
 from .errors import RegistrationRefused
 from .options import NOTHING_SAID, Options
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from .payload import Arguments, Payload
     from .properties import Properties
 
-__all__ = ("Caller", "Definition", "Said")
+__all__ = ("Caller", "Definition", "Isolation", "Said")
 
+Isolation: TypeAlias = Literal["process"]
+"""Where an atom runs if not in the runtime's own process: in a child process that can be killed."""
 Caller: TypeAlias = "Callable[[Atom | None, Bond, Electron, tuple[Any, ...], dict[str, Any]], Any]"
 """Calls an atom with its instance if it has one, the bond, the electron, and the arguments."""
 
@@ -40,6 +42,11 @@ class Said(NamedTuple):
     """Classes: one instance serves all electrons."""
     raises: tuple[type[BaseException], ...] = ()
     options: Options = NOTHING_SAID
+    isolation: Isolation | None = None
+    concurrency: int | None = None
+    """None means as many as there are slots."""
+    singleton: bool = False
+    """The same as a concurrency of 1."""
 
 
 class Definition(ABC):
@@ -52,6 +59,8 @@ class Definition(ABC):
         defaults: Its own options.
         raises: The exceptions that its asker gets as themselves, from the `AtomFailed`.
         is_async: Whether calling it gives a coroutine; else it runs in a thread.
+        isolation: "process" if it runs in a child process.
+        concurrency: How many of its electrons run at once on a node; None means as many as there are slots.
     """
 
     atom_id: str
@@ -59,12 +68,16 @@ class Definition(ABC):
     defaults: Options
     raises: tuple[type[BaseException], ...]
     is_async: bool
+    isolation: Isolation | None
+    concurrency: int | None
 
     def __init__(self, written: FunctionType | type, said: Said) -> None:
         self.atom_id = _id_of(written) if said.id is None else _checked_id(said.id)
         self.route = said.route or self.atom_id
         self.defaults = said.options
         self.raises = said.raises
+        self.isolation = said.isolation
+        self.concurrency = 1 if said.singleton else said.concurrency
         _check_said(self.atom_id, said)
 
     def __repr__(self) -> str:
@@ -74,6 +87,11 @@ class Definition(ABC):
     @abstractmethod
     def plain(self) -> FunctionAtom[..., Any, ..., Any] | type[Atom]:
         """What is registered when this is: the atom as it was declared, without options for a call."""
+
+    @property
+    def reference(self) -> str:
+        """Where a child process finds it: empty for what does not run in one."""
+        return ""
 
     @property
     @abstractmethod
@@ -182,6 +200,21 @@ def _check_said(id: str, said: Said) -> None:
         raise RegistrationRefused(f"{id}: options= is an atomizer.Options, as in options=Options(limit=1.0)")
     if said.options.id is not None:
         raise RegistrationRefused(f"{id}: Options.id is for one call: the same id on all is one and the same request")
+    _check_modes(id, said)
+
+
+def _check_modes(id: str, said: Said) -> None:
+    if said.isolation not in (None, "process"):
+        raise RegistrationRefused(f'{id}: isolation= is "process" or nothing, not {said.isolation!r}')
+    concurrency = cast("object", said.concurrency)
+    if concurrency is not None and (not isinstance(concurrency, int) or isinstance(concurrency, bool)):
+        raise RegistrationRefused(f"{id}: concurrency= is a number of electrons, not {concurrency!r}")
+    if said.concurrency is not None and said.concurrency < 1:
+        raise RegistrationRefused(f"{id}: concurrency= is at least 1, not {said.concurrency}: an atom has to run")
+    if said.singleton and said.concurrency not in (None, 1):
+        raise RegistrationRefused(
+            f"{id}: a singleton runs once at a time, and concurrency={said.concurrency} says otherwise: say one of them"
+        )
 
 
 def _is_exception(kind: object) -> bool:

@@ -57,6 +57,8 @@ class Electron(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """The W3C trace context, carried unread."""
     reply: bool = True
     """Whether anybody wants the properties."""
+    soft_limit: Duration | None = None
+    """Seconds of one attempt's run after which the atom is told that its limit comes near."""
 
     @property
     def deadline(self) -> datetime | None:

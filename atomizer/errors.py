@@ -16,6 +16,8 @@ Every exception of atomizer, in one tree.
     ├── NotRunning                 the runtime is not open (any more)
     ├── NoReplyAsked               the electron was sent with `reply=False`: no outcome will come
     ├── TooManyWaiting             too many atoms wait for children on this node
+    ├── WaitsForItself             an atom asked its own atom, which waits for that very atom to end
+    ├── SoftLimitReached           inside of an atom: its limit comes near
     ├── ConductorError             the transport's side
     │   ├── ConductorUnknown       no conductor for that URL, or its package is missing
     │   ├── ConductorUnavailable   it cannot be reached, or refuses us
@@ -61,8 +63,10 @@ __all__ = (
     "PayloadRefused",
     "Poison",
     "RegistrationRefused",
+    "SoftLimitReached",
     "TooLarge",
     "TooManyWaiting",
+    "WaitsForItself",
 )
 
 
@@ -177,6 +181,37 @@ class TooManyWaiting(AtomizerError):
             f"{self.suspended} atoms of this node already wait for their children: "
             "raise Settings.suspended, or ask with fewer outstanding (map(…, limit=…))"
         )
+
+
+class WaitsForItself(AtomizerError):
+    """
+    An atom asked for an electron that could only begin once that very atom has ended.
+
+    Attributes:
+        atom_id: The atom that was asked.
+        concurrency: How many of its electrons run at once on this node; they all wait for this one already.
+    """
+
+    def __init__(self, atom_id: str, concurrency: int) -> None:
+        self.atom_id = atom_id
+        self.concurrency = concurrency
+        super().__init__(atom_id, concurrency)
+
+    def __str__(self) -> str:
+        once = "once" if self.concurrency == 1 else f"{self.concurrency} times"
+        return (
+            f"{self.atom_id!r} runs {once} at a time on this node, and what is asked here would wait for its asker: "
+            "send it with detached=True, or let more of it run (concurrency=…)"
+        )
+
+
+class SoftLimitReached(AtomizerError):
+    """
+    Raised inside of an atom when its soft limit is reached: it may end early with a result.
+
+    An atom that lets it through is answered as one that ran over its time. In a coroutine it is an
+    `asyncio.CancelledError` as well, so that task groups end their tasks as they do for any cancellation.
+    """
 
 
 class ConductorError(AtomizerError):

@@ -10,6 +10,7 @@ from .definition import Caller, Definition, Said
 from .errors import RegistrationRefused
 from .options import OptionFields, Options
 from .payload import Arguments, FunctionMapping, Payload
+from .reference import check_reference, reference_of, refuse_local
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +53,9 @@ class FunctionAtom(Definition, Generic[P, R_co, D, V_co]):
         self.is_async: bool = inspect.iscoroutinefunction(written)
         self._mapping = FunctionMapping(written)
         self._mapping.refuse_late_bond()
+        if self.isolation is not None:
+            refuse_local(written)
+            self._refuse_bond_already()
         self._plain: Self | None = None
         self._function = function
 
@@ -85,6 +89,11 @@ class FunctionAtom(Definition, Generic[P, R_co, D, V_co]):
         """Whether its first parameter is the `Bond`."""
         return self._mapping.wants_bond
 
+    @property
+    def reference(self) -> str:
+        """Where a child process finds it: module and name."""
+        return reference_of(self._function)
+
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Payload:
         """Make a payload of a call's arguments."""
         return self._mapping.parameters.bind(args, kwargs)
@@ -101,6 +110,9 @@ class FunctionAtom(Definition, Generic[P, R_co, D, V_co]):
         """Build what reads its parameters and its result."""
         function: Callable[..., Any] = self._function
         self._mapping.prepare()
+        if self.isolation is not None:
+            self._refuse_bond()
+            check_reference(self, self._function)
 
         def call(instance: Atom | None, bond: Bond, electron: Electron, args: Any, kwargs: Any) -> Any:
             return function(*args, **kwargs)
@@ -109,6 +121,22 @@ class FunctionAtom(Definition, Generic[P, R_co, D, V_co]):
             return function(bond, *args, **kwargs)
 
         return call_with_bond if self.wants_bond else call
+
+    def _refuse_bond_already(self) -> None:
+        """Refuse a `Bond` as far as it can be told: a type may be written further down in the module."""
+        try:
+            wants_bond = self.wants_bond
+        except RegistrationRefused:
+            return
+        if wants_bond:
+            self._refuse_bond()
+
+    def _refuse_bond(self) -> None:
+        if self.wants_bond:
+            raise RegistrationRefused(
+                f"{self.atom_id} takes a Bond, which works in the runtime's own process alone: leave the Bond out, or "
+                'leave isolation="process" out'
+            )
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         if self._plain is None:

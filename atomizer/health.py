@@ -18,6 +18,8 @@ class Statistics(Struct, frozen=True, kw_only=True):
     """How many electrons may run at once."""
     running: int
     """How many electrons are bonded here and hold a slot."""
+    waiting: int
+    """How many electrons wait here for their turn: for fewer of their kind, or for a child process."""
     suspended: int
     """How many atoms wait for children, their slot lent."""
     abandoned: int

@@ -17,7 +17,7 @@ class Options(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
     How an electron is to be treated. None means "not said here".
 
-    The call counts more than the atom, the atom more than the runtime; of two limits the smaller counts.
+    The call counts more than the atom, the atom more than the runtime; of two limits of a kind the smaller counts.
 
     Raises:
         ValueError: A value is outside its range.
@@ -28,6 +28,8 @@ class Options(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Seconds for the electron's whole life; `math.inf` means no end, against a default."""
     limit: float | None = None
     """Seconds that one attempt may run."""
+    soft_limit: float | None = None
+    """Seconds after which the atom is told that its limit comes near; of use below `limit` alone."""
     copy_state: bool | None = None
     """Whether the atom's registered state is copied for this electron (false: a fresh instance)."""
     priority: Literal[-1, 0, 1] | None = None
@@ -48,7 +50,7 @@ class Options(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An electron id of your own: the same id is the same request."""
 
     def __post_init__(self) -> None:
-        for name in ("timeout", "limit", "delay"):
+        for name in ("timeout", "limit", "soft_limit", "delay"):
             _check_seconds(name, getattr(self, name))
         if self.priority not in (None, -1, 0, 1):
             raise ValueError(f"Options.priority is -1, 0 or 1, not {self.priority!r}")
@@ -56,14 +58,15 @@ class Options(Struct, frozen=True, kw_only=True, omit_defaults=True):
             raise ValueError(f"Options.id has 1 to {_LONGEST_ID} characters, not {len(self.id)}")
 
     def over(self, other: Options) -> Options:
-        """Lay these options over others: what is said here counts, but the smaller limit wins."""
+        """Lay these options over others: what is said here counts, but of two limits of a kind the smaller wins."""
         if self is NOTHING_SAID:
             return other
         if other is NOTHING_SAID:
             return self
         merged = {name: mine if (mine := getattr(self, name)) is not None else getattr(other, name) for name in _NAMES}
-        limits = [options.limit for options in (self, other) if options.limit is not None]
-        merged["limit"] = min(limits, default=None)
+        for name in ("limit", "soft_limit"):
+            limits = [seconds for options in (self, other) if (seconds := getattr(options, name)) is not None]
+            merged[name] = min(limits, default=None)
         return Options(**merged)
 
 
@@ -83,6 +86,7 @@ class OptionFields(TypedDict, total=False):
 
     timeout: float | None
     limit: float | None
+    soft_limit: float | None
     copy_state: bool | None
     priority: Literal[-1, 0, 1] | None
     delay: float | None

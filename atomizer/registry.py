@@ -41,9 +41,10 @@ class Registration:
         definition: What a runtime knows of it; its id and route are the registration's.
         call: Calls it: `(instance, bond, electron, args, kwargs)`. Gives a coroutine if `definition.is_async`.
         instance: Gives the instance that answers an electron: `(copy_state)`. None for functions.
+        takes_turns: Whether its electrons wait for their turn: for fewer of their kind, or for a child process.
     """
 
-    __slots__ = ("call", "definition", "instance", "item", "state")
+    __slots__ = ("call", "definition", "instance", "item", "state", "takes_turns")
 
     def __init__(self, item: Plain, definition: Definition, state: State) -> None:
         self.item: Plain = item
@@ -51,6 +52,7 @@ class Registration:
         self.state: State = state
         self.call: Call = definition.prepare()
         self.instance: Callable[[bool | None], Atom | None] = state.instance
+        self.takes_turns: bool = definition.concurrency is not None or definition.isolation is not None
 
     def __repr__(self) -> str:
         mode = type(self.state).__name__.lower()

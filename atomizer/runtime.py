@@ -250,12 +250,14 @@ class Atomizer(Asking):
         node = self._node
         flights = node.flights if node is not None else None
         suspended = node.slots.lent if node is not None else 0
+        waiting = node.turns.waiting if node is not None else 0
         under_way = len(flights.under_way) if flights is not None else 0
         return Statistics(
             node=self._name,
             state=self._state.value,
             slots=self._settings.slots,
-            running=max(0, under_way - suspended),
+            running=max(0, under_way - suspended - waiting),
+            waiting=waiting,
             suspended=suspended,
             abandoned=flights.abandoned if flights is not None else 0,
             outstanding=len(node.correlation) if node is not None else 0,
@@ -313,6 +315,7 @@ class Atomizer(Asking):
             alarm=node.alarm,
             broadcast=self._broadcast,
             slots=node.slots,
+            flying=node.flights.flying.keys(),
             check_open=self._check_open,
         )
 

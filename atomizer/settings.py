@@ -17,6 +17,7 @@ _PREFIX = "ATOMIZER_"
 
 Seconds = Annotated[float, Meta(ge=0.0)]
 Count = Annotated[int, Meta(ge=1)]
+CountOrNone = Annotated[int, Meta(ge=0)]
 
 
 class Clock(Protocol):
@@ -92,6 +93,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     """The longest pause between two tries, in seconds."""
     abandoned_limit: Count = 8
     """How many abandoned atoms a node bears until its health is red."""
+    processes: CountOrNone = 0
+    """How many child processes there are at most; 0 means one for each CPU core that this process may use."""
+    process_calls: CountOrNone = 1_000
+    """After how many electrons a child process makes room for a new one; 0 means never."""
+    process_memory_bytes: CountOrNone = 0
+    """Above which resident size a child process makes room for a new one; 0 means never."""
     clock: Clock = msgspec.field(default_factory=SystemClock)
     """Where the time comes from."""
     random: random.Random = msgspec.field(default_factory=random.Random)

@@ -10,7 +10,14 @@ from ..properties import FailureKind
 if TYPE_CHECKING:
     from ..electron import Electron
 
-__all__ = ("Refusal", "admit", "time_left")
+__all__ = ("NOT_BEGUN", "Refusal", "admit", "time_left")
+
+
+NOT_BEGUN = {
+    FailureKind.CANCELLED: "cancelled before it was started",
+    FailureKind.EXPIRED: "its deadline passed before it was started",
+}
+"""What happened to an electron that was not started, for people."""
 
 
 class Refusal(NamedTuple):
@@ -35,9 +42,9 @@ def admit(electron: Electron, *, known: bool, cancelled: bool, utc_ns: int) -> R
         atom is unknown: the first thing that happened counts.
     """
     if cancelled:
-        return Refusal(FailureKind.CANCELLED, "cancelled before it was started")
+        return Refusal(FailureKind.CANCELLED, NOT_BEGUN[FailureKind.CANCELLED])
     if time_left(electron, utc_ns) <= 0:
-        return Refusal(FailureKind.EXPIRED, "its deadline passed before it was started")
+        return Refusal(FailureKind.EXPIRED, NOT_BEGUN[FailureKind.EXPIRED])
     if not known:
         return Refusal(FailureKind.UNKNOWN_ATOM, f"atom {electron.atom_id!r} is not registered on this node")
     return None

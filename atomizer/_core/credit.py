@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ("allot",)
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ("allot", "bounded")
 
 
 def allot(slots: int, lent: int, granted: int) -> int:
@@ -26,3 +31,24 @@ def allot(slots: int, lent: int, granted: int) -> int:
     if wanted <= granted <= 2 * slots + 4 * extra:
         return granted
     return wanted
+
+
+def bounded(credit: int, bounds: Iterable[int | None]) -> int:
+    """
+    Decide the credit of one route.
+
+    What would only wait here for its turn is better left to other nodes, and must not keep other atoms waiting.
+
+    Args:
+        credit: What a route without bounds gets.
+        bounds: For each atom of the route, how many of its electrons are of use here at once; None is without a bound.
+
+    Returns:
+        The credit: that of a route without bounds if one of its atoms has none.
+    """
+    total = 0
+    for bound in bounds:
+        if bound is None:
+            return credit
+        total += bound
+    return min(credit, total)

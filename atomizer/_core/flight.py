@@ -18,30 +18,36 @@ from ..events import (
     ElectronRequeued,
     PropertiesUnclaimed,
 )
-from ..properties import Ending, FailureKind
+from ..properties import Ending, Failure, FailureKind
 from ..registry import StateRefused
-from .admission import admit, time_left
+from .admission import NOT_BEGUN, admit, time_left
+from .confinement import run_in_process
 from .disposition import GIVE_BACK, Verdict, dispose, is_cancellation
 from .identity import AuthorsError, Identity
 from .outcome import Outcomes
+from .softening import is_over_soft_limit, soften
 from .threads import run_in_thread
+from .turns import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from ..bond import Bond
     from ..conductor import Connection, Delivery
+    from ..definition import Definition
     from ..electron import Electron
     from ..properties import Properties
     from ..registry import Registration, Registry
     from ..settings import Settings
     from .alarm import Alarm, Ring
+    from .processes import Process
     from .remember import Remembered
     from .report import Report
     from .slots import Hold
     from .supervision import Link
     from .tasks import Tasks
     from .threads import Threads
+    from .turns import Turns
 
 __all__ = ("CURRENT", "Flight", "Flights", "current_flight")
 
@@ -75,11 +81,13 @@ class Flight:
         hold: Its slot.
         deadline: When the electron's life ends, on the clock's `monotonic()`.
         until: When its atom must have ended: the deadline or the limit.
+        softened: Its soft limit was reached, and its atom told so.
         told: Why its atom was told to stop; None if it was not.
         abandoned: Its atom did not stop, and a deputy answers for it.
         worker: The task that flies it.
         deputy: The task that answers for an abandoned atom.
         registration: Its atom, once it is known.
+        turn: What it has taken for its run beside its slot, or waits for; most take nothing.
         children: What its atom has sent and not heard of.
     """
 
@@ -96,8 +104,10 @@ class Flight:
         "link",
         "registration",
         "ring",
+        "softened",
         "started_ns",
         "told",
+        "turn",
         "until",
         "worker",
     )
@@ -116,6 +126,8 @@ class Flight:
         self.until: float = inf
         self.ring: Ring | None = None
         self.told: FailureKind | Settlement | None = None
+        self.softened: bool = False
+        self.turn: Turn | None = None
         self.abandoned: bool = False
         self.registration: Registration | None = None
         self.children: dict[Child, None] | None = None
@@ -124,6 +136,11 @@ class Flight:
     def is_answered(self) -> bool:
         """Whether the deputy of an abandoned atom is done."""
         return self.deputy is not None and self.deputy.done()
+
+    @property
+    def process(self) -> Process | None:
+        """The child process that its atom runs in."""
+        return None if self.turn is None else self.turn.process
 
     def abort_children(self) -> None:
         """Cancel what its atom has sent and not heard of."""
@@ -156,6 +173,7 @@ class Flights:
         alarm: Alarm,
         tasks: Tasks,
         threads: Threads,
+        turns: Turns,
         cancelled: Remembered,
         make_bond: Callable[[Flight], Bond],
         on_landed: Callable[[], None],
@@ -169,6 +187,7 @@ class Flights:
         self._alarm = alarm
         self._tasks = tasks
         self._threads = threads
+        self._turns = turns
         self._cancelled = cancelled
         self._make_bond = make_bond
         self._outcomes = Outcomes(node, settings)
@@ -285,13 +304,63 @@ class Flights:
                 flight, refusal.kind, self._registry.miss(electron.atom_id) if unknown else refusal.message
             )
         assert registration is not None  # noqa: S101  # admitted means known
+        flight.registration = registration
+        if registration.takes_turns:
+            return await self._in_turn(flight, electron, registration)
         return await self._meet(flight, electron, registration)
+
+    async def _in_turn(self, flight: Flight, electron: Electron, registration: Registration) -> Verdict:
+        """Wait for its turn, and leave it to the next at the end."""
+        definition = registration.definition
+        flight.turn = turn = Turn()
+        try:
+            if not self._turns.take_nowait(turn, definition):
+                error = await self._wait_for(turn, flight, electron, definition)
+                if error is not None or flight.told is not None:
+                    return self._not_begun(flight, error)
+            turn.has_come = True
+            return await self._meet(flight, electron, registration)
+        finally:
+            self._turns.give_back(turn, definition)
+
+    async def _wait_for(
+        self, turn: Turn, flight: Flight, electron: Electron, definition: Definition
+    ) -> BaseException | None:
+        """Wait as the atom will run: whatever would stop it then ends the waiting now. Returns what ended it."""
+        assert flight.worker is not None  # noqa: S101  # a worker is a task
+        flight.identity = identity = Identity(flight.worker, copy_context(), electron.atom_id)
+        left = time_left(electron, flight.started_ns)
+        if left < inf:
+            flight.deadline = self._clock.monotonic() + left
+            self._watch(flight, flight.deadline, lambda: self.tell(flight, FailureKind.EXPIRED))
+        try:
+            await identity.drive(self._turns.take(turn, definition, flight.hold))
+        finally:
+            if flight.ring is not None:
+                flight.ring.cancel()
+            identity.end()
+        return identity.error
+
+    def _not_begun(self, flight: Flight, error: BaseException | None) -> Verdict:
+        """Answer an electron whose turn did not come."""
+        told = flight.told
+        if isinstance(told, FailureKind):
+            return self._refuse(flight, told, NOT_BEGUN[told])
+        if told is None and error is not None and not is_cancellation(error):
+            return self._conclusion(flight, self._outcomes.raised(flight, error))
+        self._report.tell(ElectronRequeued, flight, reason="this node stops")
+        return GIVE_BACK
+
+    def give_back_waiting(self, link: Link | None = None) -> None:
+        """Give back what waits for its turn: of one conductor, or of all."""
+        for flight in tuple(self.flying):
+            if flight.turn is not None and not flight.turn.has_come and link in (None, flight.link):
+                self.tell(flight, Settlement.REQUEUE)
 
     async def _meet(self, flight: Flight, electron: Electron, registration: Registration) -> Verdict:
         """Bond, run, encode, dispose: whatever is the application's own code runs as the atom, never as the worker."""
         assert flight.worker is not None  # noqa: S101  # a worker is a task
         CURRENT.set(flight)
-        flight.registration = registration
         flight.identity = identity = Identity(flight.worker, copy_context(), electron.atom_id)
         CURRENT.set(None)
         try:
@@ -314,6 +383,8 @@ class Flights:
     def _bond(self, flight: Flight, electron: Electron, registration: Registration) -> Coroutine[Any, Any, Any]:
         """Bring electron and atom together: the arguments are checked before the atom is called."""
         definition = registration.definition
+        if flight.process is not None:
+            return run_in_process(flight.process, definition.reference, electron)
         args, kwargs = definition.arguments(electron, self._bounds)
         instance = registration.instance(electron.copy_state)
         bond = self._make_bond(flight)
@@ -336,12 +407,24 @@ class Flights:
 
     def _set_time(self, flight: Flight, electron: Electron) -> None:
         left, limit = time_left(electron, flight.started_ns), electron.limit
-        if left == inf and limit is None:
+        if left == inf and limit is None and electron.soft_limit is None:
             return
         now = self._clock.monotonic()
-        flight.deadline = now + left
+        flight.deadline = min(flight.deadline, now + left)
         flight.until = flight.deadline if limit is None else min(flight.deadline, now + limit)
-        self._watch(flight, flight.until, lambda: self.tell(flight, FailureKind.TIMED_OUT))
+        self._watch_limit(flight)
+        if electron.soft_limit is None or flight.process is not None:
+            return
+        if now + electron.soft_limit < flight.until:
+            self._watch(flight, now + electron.soft_limit, lambda: self._soften(flight))
+
+    def _soften(self, flight: Flight) -> None:
+        soften(flight)
+        self._watch_limit(flight)
+
+    def _watch_limit(self, flight: Flight) -> None:
+        if flight.until < inf:
+            self._watch(flight, flight.until, lambda: self.tell(flight, FailureKind.TIMED_OUT))
 
     def _watch(self, flight: Flight, when: float, call: Callable[[], None]) -> None:
         if flight.ring is not None:
@@ -371,12 +454,19 @@ class Flights:
             self._report.tell(ElectronRequeued, flight, reason="this node stops")
             return GIVE_BACK
         if isinstance(told, FailureKind):
-            return self._conclusion(flight, self._outcomes.interrupted(flight, told, error, Ending.STOPPED))
+            ending = Ending.STOPPED if flight.process is None else Ending.KILLED
+            return self._conclusion(flight, self._outcomes.interrupted(flight, told, error, ending))
+        if isinstance(failure := getattr(error, "failure", None), Failure) and flight.process is not None:
+            return self._conclusion(flight, self._outcomes.failed_in_child(flight, failure))
+        if flight.softened and is_over_soft_limit(error):
+            return self._conclusion(flight, self._outcomes.over_soft_limit(flight, electron, error))
         return self._conclusion(flight, self._outcomes.raised(flight, error))
 
     def _returned(
         self, flight: Flight, electron: Electron, registration: Registration, identity: Identity
     ) -> Properties:
+        if flight.process is not None:
+            return self._outcomes.completed(flight, electron, identity.value)
         try:
             result = identity.call(registration.definition.encode_result, identity.value)
         except ValueError as error:

@@ -50,6 +50,7 @@ class Identity:
         "_must_cancel",
         "_name",
         "_over",
+        "_thrown",
         "_waits_for",
         "error",
         "forsaken",
@@ -66,6 +67,7 @@ class Identity:
         self._over = False
         self._cancelling = 0
         self._must_cancel = False
+        self._thrown: BaseException | None = None
         self._fut_waiter: asyncio.Future[Any] | None = None
         self._waits_for: Any = None
         self._callbacks: list[tuple[Callable[[Identity], object], Context | None]] | None = None
@@ -78,9 +80,16 @@ class Identity:
         if self._over:
             return False
         self._cancelling += 1
+        self._thrown = None
         if not self._cancel_waiting(msg):
             self._must_cancel = True
         return True
+
+    def interrupt(self, error: BaseException) -> None:
+        """Throw an exception into the atom where it waits; nothing if it is over, or being cancelled already."""
+        if not self._over and not self._cancelling:
+            self._thrown = error
+            self._cancel_waiting()
 
     def _cancel_waiting(self, msg: object = None) -> bool:
         """Cancel what the atom waits for. A future of its author's own may refuse in any way."""
@@ -220,6 +229,8 @@ class Identity:
         if self._must_cancel and self._coro is not None:
             self._must_cancel = False
             step, value = self._coro.throw, asyncio.CancelledError()
+        elif self._thrown is not None and self._coro is not None:
+            step, value, self._thrown = self._coro.throw, self._thrown, None
         _leave_task(loop, host)
         _enter_task(loop, self)  # type: ignore[arg-type]  # as above
         try:

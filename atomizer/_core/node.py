@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextvars import copy_context
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from ..errors import AtomizerBug, Malformed, NotRunning
 from ..events import RuntimeFaulted
 from .alarm import Alarm
 from .correlation import Correlation
-from .credit import allot
+from .credit import allot, bounded
 from .flight import Flights
 from .outbound import Outbound
 from .pump import Pump
@@ -24,6 +25,7 @@ from .slots import Slots
 from .supervision import Link
 from .tasks import Tasks
 from .threads import Threads
+from .turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,8 +36,16 @@ if TYPE_CHECKING:
     from ..settings import Settings
     from .broadcast import Broadcast
     from .flight import Flight
+    from .processes import Processes
 
 __all__ = ("Node",)
+
+
+def usable_cores() -> int:
+    """Count the CPU cores that this process may use, which may be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class Node:
@@ -85,6 +95,7 @@ class Node:
         self.outbound = Outbound(name, settings=settings, broadcast=broadcast, tasks=self.tasks)
         self.threads = Threads(loop, f"atomizer-{name}")
         self.report = Report(broadcast)
+        self.turns = Turns(settings.processes or usable_cores(), self._make_processes)
         self.flights = Flights(
             name,
             settings=settings,
@@ -93,6 +104,7 @@ class Node:
             alarm=self.alarm,
             tasks=self.tasks,
             threads=self.threads,
+            turns=self.turns,
             cancelled=Remembered(settings.clock, most=settings.remember, seconds=settings.remember_seconds),
             make_bond=make_bond,
             on_landed=self._moved.set,
@@ -133,6 +145,7 @@ class Node:
         pump = self._pumps.pop(name, None)
         if pump is not None:
             await pump.close(self._settings.settle_grace)
+        self.flights.give_back_waiting(link)
         await self._landed(self._settings.grace, lambda: not any(f.link is link for f in self.flights.under_way))
         await self.tasks.end((self._keepers.pop(name),), self._settings.settle_grace)
         for expecting in self.correlation.drain(lambda each: each.link is link):
@@ -141,18 +154,20 @@ class Node:
     async def add_atom(self, registration: Registration) -> None:
         """Take an atom's electrons on every conductor."""
         if self._serve:
+            credit = self._credits()[registration.definition.route]
             for link in self.links.values():
                 for route in self._routes_of(registration, link.conductor):
-                    await link.listen(route, self._credit)
+                    await link.listen(route, credit)
 
     async def leave_atom(self, registration: Registration) -> None:
         """Leave an atom's route to others, unless another atom shares it."""
-        route = registration.definition.route
-        others = (other for other in self._registry.registrations if other is not registration)
-        if not any(other.definition.route == route for other in others):
-            for link in self.links.values():
-                for own in self._routes_of(registration, link.conductor):
-                    await link.unlisten(own)
+        others = self._credits(without=registration)
+        if registration.definition.route in others:
+            await self._grant(others)
+            return
+        for link in self.links.values():
+            for own in self._routes_of(registration, link.conductor):
+                await link.unlisten(own)
 
     def retire_atom(self, registration: Registration) -> None:
         """Close an atom that is not registered any more, as soon as its last electron has landed."""
@@ -189,6 +204,7 @@ class Node:
         with cleanup(settings.grace + settings.cancel_grace + 4 * settings.settle_grace):
             for pump in self._pumps.values():
                 await pump.close(settings.settle_grace)
+            self.flights.give_back_waiting()
             if drain:
                 await self._landed(settings.grace, self._is_hopeless)
             await self._give_back()
@@ -217,7 +233,8 @@ class Node:
         )
         self.links[conductor.name] = link
         if self._serve:
-            link.plan(dict.fromkeys(self._routes(conductor), self._credit))
+            credits = self._credits()
+            link.plan({route: credits[route.name] for route in self._routes(conductor)})
             self._pumps[conductor.name] = Pump(link, slots=self.slots, flights=self.flights, tasks=self.tasks)
         self._keepers[conductor.name] = self.tasks.start(link.keep(), f"atomizer keeper {conductor.name}")
         return link
@@ -246,14 +263,25 @@ class Node:
         credit = allot(self._settings.slots, self.slots.lent, self._credit)
         if credit != self._credit:
             self._credit = credit
-            self.tasks.start(self._grant(credit), "atomizer credit")
+            self.tasks.start(self._grant_newest(credit), "atomizer credit")
         if self.stopping:
             self._moved.set()
 
-    async def _grant(self, credit: int) -> None:
+    async def _grant_newest(self, credit: int) -> None:
+        if credit == self._credit:  # else a newer number is on its way
+            await self._grant(self._credits())
+
+    async def _grant(self, credits: dict[str, int]) -> None:
         for link in tuple(self.links.values()):
-            if credit == self._credit:  # else a newer number is on its way
-                await link.grant(credit)
+            await link.grant(credits)
+
+    def _credits(self, *, without: Registration | None = None) -> dict[str, int]:
+        """Decide the credit of every route, by its name."""
+        bounds: dict[str, list[int | None]] = {}
+        for registration in self._registry.registrations:
+            if registration is not without:
+                bounds.setdefault(registration.definition.route, []).append(self.turns.most_of(registration.definition))
+        return {route: bounded(self._credit, each) for route, each in bounds.items()}
 
     async def _landed(self, seconds: float, enough: Callable[[], bool]) -> None:
         """Wait until nothing is under way any more, or it is enough, or the time is up."""
@@ -279,6 +307,7 @@ class Node:
     async def _close_everything(self) -> None:
         errors = [error for each in self._registry.registrations if (error := await self._close_atom(each)) is not None]
         await self.tasks.end(self._keepers.values(), self._settings.settle_grace)
+        await self.turns.close(self._settings.settle_grace)
         self.threads.close()
         self.alarm.close()
         await self.tasks.end_all(self._settings.settle_grace)
@@ -293,6 +322,21 @@ class Node:
         except Exception as error:
             return error
         return None
+
+    def _make_processes(self) -> Processes:
+        """Make the pool of child processes: only who has atoms for it pays for what it takes."""
+        from .processes import Processes  # noqa: PLC0415  # as above
+
+        settings = self._settings
+        return Processes(
+            self.loop,
+            f"atomizer-{self.name}",
+            most=settings.processes or usable_cores(),
+            calls_each=settings.process_calls,
+            memory_each=settings.process_memory_bytes,
+            max_payload_bytes=settings.max_payload_bytes,
+            tasks=self.tasks,
+        )
 
     def _faulted(self, error: BaseException) -> None:
         self.fault = AtomizerBug(f"a task of the runtime ended in {error!r}")

@@ -71,6 +71,7 @@ class Outbound:
             deadline_ns=None if budget is None else self._clock.utc_ns() + int(budget * 1e9),
             budget=budget,
             limit=None if options.limit == inf else options.limit,
+            soft_limit=None if options.soft_limit == inf else options.soft_limit,
             copy_state=options.copy_state,
             parent="" if above is None or options.detached else above.id,
             trace="" if above is None else above.trace,

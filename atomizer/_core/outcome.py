@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
+from ..errors import SoftLimitReached
 from ..properties import Ending, Failure, FailureKind, Properties
 from .disposition import failure_of, interruption, is_cancellation, name_of, sendable
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from .flight import Flight
 
 __all__ = ("Outcomes",)
+
+_SOFT_LIMIT = f"{SoftLimitReached.__module__}.{SoftLimitReached.__qualname__}"
 
 
 class Outcomes:
@@ -62,6 +65,17 @@ class Outcomes:
         if kind is FailureKind.TIMED_OUT:
             message = f"it ran over its {'deadline' if flight.until == flight.deadline else 'limit'}"
         return self._failed(flight, interruption(Failure(kind=kind, message=message, ending=ending), error))
+
+    def over_soft_limit(self, flight: Flight, electron: Electron, error: BaseException) -> Properties:
+        """The atom was told that its soft limit is reached, and ended of that."""
+        failure = failure_of(error, kind=FailureKind.TIMED_OUT)
+        message = f"it ran over its soft limit of {electron.soft_limit:g} s"
+        return self._failed(flight, structs.replace(failure, type=_SOFT_LIMIT, message=message, ending=Ending.STOPPED))
+
+    def failed_in_child(self, flight: Flight, failure: Failure) -> Properties:
+        """The atom failed in its child process, or with it."""
+        ending = Ending.STOPPED if failure.kind == FailureKind.TIMED_OUT else ""
+        return self._failed(flight, structs.replace(failure, ending=ending))
 
     def _failed(self, flight: Flight, failure: Failure) -> Properties:
         electron = flight.electron

@@ -95,11 +95,12 @@ class Hold:
     that kept the slot while another one waits could keep it from that child for ever.
     """
 
-    __slots__ = ("_held", "_over", "_resuming", "_slots", "_waiting")
+    __slots__ = ("_aside", "_held", "_over", "_resuming", "_slots", "_waiting")
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
         self._held = True
+        self._aside = False
         self._over = False
         self._resuming = False
         self._waiting = 0
@@ -107,7 +108,19 @@ class Hold:
     @property
     def lent(self) -> bool:
         """Whether the atom waits for children without a slot."""
-        return not self._held
+        return not self._held and not self._aside
+
+    def step_aside(self) -> None:
+        """Wait for one's turn without a slot: nothing runs yet, so it is not lent either."""
+        self._aside = True
+        self._held = False
+        self._slots.release()
+
+    async def step_in(self) -> None:
+        """Take a slot again, before anything new does. Cancellation: it is not taken."""
+        await self._slots.resume()
+        self._aside = False
+        self._held = True
 
     def lend(self) -> None:
         """Begin to wait for a child."""
@@ -150,7 +163,7 @@ class Hold:
         if self._held:
             self._held = False
             self._slots.release()
-        elif not self._resuming:
+        elif not self._resuming and not self._aside:
             self._slots.lent -= 1
 
     def _got(self) -> None:

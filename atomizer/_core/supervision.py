@@ -18,7 +18,7 @@ from ..errors import (
 from ..events import ConductorConnected, ConductorLost, SettlementLost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ..conductor import Conductor, Connection, Delivery, Frame
     from ..settings import Settings
@@ -150,11 +150,11 @@ class Link:
             self._work[route] = credit
             await self._ask(route)
 
-    async def grant(self, credit: int) -> None:
-        """Give every route that is listened on so much credit."""
+    async def grant(self, credits: Mapping[str, int]) -> None:
+        """Give the routes that are listened on credit, by their names."""
         for route in tuple(self._work):
-            if route in self._work:  # it may have been left meanwhile
-                await self.listen(route, credit)
+            if route in self._work and route.name in credits:  # it may have been left meanwhile
+                await self.listen(route, credits[route.name])
 
     async def unlisten(self, route: Route) -> None:
         """Leave a route to others."""

@@ -21,7 +21,7 @@ DECIDERS = ("admission", "credit", "disposition", "lifecycle", "correlation", "r
 LAYERS = (
     *VALUES,
     CONTRACT,
-    ("annotations", "payload", "definition", "function_atom", "atom", "bond", "state", "registry"),
+    ("annotations", "payload", "definition", "reference", "function_atom", "atom", "bond", "state", "registry"),
     ("memory_queue", "memory_listening", "memory_hub", "memory", "schemes"),
     tuple(f"_core.{name}" for name in DECIDERS),
     ("_core.outcome", "_core.report", "_core.stopping", "_core.tasks", "_core.threads", "_core.alarm"),

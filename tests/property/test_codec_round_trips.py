@@ -60,6 +60,7 @@ electrons = st.builds(
     parent=texts,
     trace=texts,
     reply=st.booleans(),
+    soft_limit=st.none() | durations,
 )
 failures = st.builds(
     Failure,

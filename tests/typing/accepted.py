@@ -131,6 +131,29 @@ def halve(number: int, digits: int = 2) -> float:
     return round(number / 2, digits)
 
 
+@atomizer.atom(isolation="process", concurrency=2)
+def crunch(numbers: list[float], *, power: int = 2) -> float:
+    """Run in a child process."""
+    return sum(number**power for number in numbers)
+
+
+@atomizer.atom(isolation=None, concurrency=None, singleton=True)
+async def alone(bond: Bond, count: int) -> int:
+    """Run once at a time."""
+    try:
+        return count
+    except atomizer.SoftLimitReached:
+        return 0
+
+
+class Single(Atom, singleton=True, concurrency=1):
+    """Run once at a time, as a class."""
+
+    async def process(self, conductor: Bond, electron: Electron) -> int:
+        """Give a number."""
+        return 1
+
+
 class Toss(Atom, id="montecarlopi.Toss", route="coins", raises=(MyError,), options=Options(limit=1.0)):
     """Give bytes."""
 
@@ -206,6 +229,10 @@ async def run(asking: Asking) -> None:
     assert_type(await asking.run(halve, 3, digits=1), float)
     assert_type(await asking.run(add.options(limit=1.0), 1, 2), int)
     assert_type(await asking.run(spawn.options(timeout=1.0, priority=1), 3), list[int])
+    assert_type(await asking.run(crunch, [1.0], power=3), float)
+    assert_type(await asking.run(crunch.options(limit=1.0, soft_limit=0.5), [1.0]), float)
+    assert_type(await asking.run(alone, 1), int)
+    assert_type(await asking.run(Single), int)
     assert_type(await asking.run(Toss), bytes)
     assert_type(await asking.run(Toss, {"seed": 1}), bytes)
     assert_type(await asking.run(Count), int)

@@ -74,6 +74,16 @@ class Misspelt(Atom, rout="tests"):  # refused
         return electron.payload
 
 
+class Isolated(Atom, isolation="process"):  # refused
+    async def process(self, conductor: Bond, electron: Electron) -> bytes:
+        return electron.payload
+
+
+class Bounded(Atom, concurrency="2"):  # refused
+    async def process(self, conductor: Bond, electron: Electron) -> bytes:
+        return electron.payload
+
+
 async def run(runtime: Atomizer, asking: Asking) -> None:
     await runtime.run(add, "1", 2)  # refused
     await runtime.run(add, 1)  # refused
@@ -137,6 +147,7 @@ async def called_directly(bond: Bond) -> None:
     await shout("a")  # refused
     add.options(timeot=1.0)  # refused
     add.options(limit="1s")  # refused
+    add.options(soft_limit="1s")  # refused
     add.options(priority=2)  # refused
     Toss.options(limit="1s")  # refused
     Lazy()  # refused
@@ -150,8 +161,16 @@ async def mistyped() -> None: ...
 async def sharing() -> None: ...
 
 
-@atomizer.atom(isolation="process")  # refused
+@atomizer.atom(isolation="thread")  # refused
 async def isolated() -> None: ...
+
+
+@atomizer.atom(concurrency="2")  # refused
+async def bounded() -> None: ...
+
+
+@atomizer.atom(singleton=1.5)  # refused
+async def single() -> None: ...
 
 
 @atomizer.atom(raises=KeyError)  # refused

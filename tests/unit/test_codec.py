@@ -27,6 +27,7 @@ ELECTRON = Electron(id="i", atom_id="a.B")
 FULL_ELECTRON = Electron(
     id="i", atom_id="a.B", sender="s", payload=b"\x00\xff", content_type=RAW, deadline_ns=2**63 - 1, budget=0.1,
     limit=1 / 3, copy_state=False, attempt=2, parent="p", trace="00-0af7-01", reply=False,
+    soft_limit=0.3,
 )  # fmt: skip
 FAILURE = Failure(
     kind="a word of tomorrow",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atomizer._core.credit import allot
+from atomizer._core.credit import allot, bounded
 
 SLOTS = st.integers(1, 1_000)
 LENT = st.integers(0, 20_000)
@@ -39,3 +39,18 @@ def test_credit_comes_down_after_a_flood() -> None:
     flooded = allot(64, 10_000, 64)
 
     assert allot(64, 0, flooded) == 64
+
+
+@given(SLOTS, st.lists(st.none() | st.integers(1, 100), min_size=1))
+def test_a_route_has_no_more_credit_than_its_atoms_can_use(credit: int, bounds: list[int | None]) -> None:
+    """What would only wait here is left to other nodes; one atom without a bound needs all of it."""
+    numbers = [bound for bound in bounds if bound is not None]
+
+    decided = bounded(credit, bounds)
+
+    assert decided == (min(credit, sum(numbers)) if len(numbers) == len(bounds) else credit)
+
+
+def test_a_singleton_has_a_credit_of_one() -> None:
+    """Whatever the slots."""
+    assert bounded(64, [1]) == 1

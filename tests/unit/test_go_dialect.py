@@ -344,7 +344,7 @@ def test_our_own_keys_are_none_of_those_of_go() -> None:
     """However Go folds them, so that it passes over all of them; and they are lower-case."""
     electron = structs.replace(
         ELECTRON, payload=b"1", deadline_ns=1, budget=1.0, limit=2.0, copy_state=True, attempt=2, parent="p", trace="t",
-        reply=False,
+        reply=False, soft_limit=1.5,
     )  # fmt: skip
     failure = Failure(kind="timed_out", message="m", node="n")
     answers = [
@@ -360,7 +360,7 @@ def test_our_own_keys_are_none_of_those_of_go() -> None:
     ours |= answer_keys - {"electronId", "atomId", "starttime", "endtime", "error", "result"}
     assert ours == {
         "attempt", "budget", "contenttype", "deadline", "failure", "limit", "node", "parent", "reply", "resultencoding",
-        "resultpadding", "trace",
+        "resultpadding", "softlimit", "trace",
     }  # fmt: skip
 
 

@@ -23,6 +23,7 @@ def test_what_is_said_here_counts_more() -> None:
 def test_the_smaller_limit_counts(mine: float | None, theirs: float | None, counts: float) -> None:
     """Whoever asks cannot give an atom more time than its author."""
     assert Options(limit=mine).over(Options(limit=theirs)).limit == counts
+    assert Options(soft_limit=mine).over(Options(soft_limit=theirs)).soft_limit == counts
 
 
 def test_nothing_said_changes_nothing() -> None:
@@ -34,7 +35,7 @@ def test_nothing_said_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("seconds", [-1.0, math.nan])
-@pytest.mark.parametrize("name", ["timeout", "limit", "delay"])
+@pytest.mark.parametrize("name", ["timeout", "limit", "soft_limit", "delay"])
 def test_seconds_out_of_range_are_refused(name: str, seconds: float) -> None:
     """With the field's name."""
     with pytest.raises(ValueError, match=name):

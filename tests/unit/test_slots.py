@@ -159,3 +159,40 @@ async def test_a_slot_taken_beyond_the_total_comes_back_before_anybody_gets_one(
     parent.end()
     await newcomer
     assert slots.free == 0
+
+
+async def test_who_waits_for_its_turn_has_no_slot_and_lends_none() -> None:
+    """Nothing of it runs yet: others do meanwhile, and the routes need no more credit for it."""
+    slots = make(1)
+    hold = await slots.hold()
+
+    hold.step_aside()
+    other = await slots.hold()
+    aside = slots.lent, hold.lent
+    stepping_in = asyncio.create_task(hold.step_in())
+    newcomer = asyncio.create_task(slots.hold())
+    await turn()
+    other.end()
+    await stepping_in
+
+    assert aside == (0, False)
+    assert not newcomer.done()
+    hold.end()
+    await newcomer
+
+
+async def test_who_is_cancelled_before_its_turn_gives_back_no_slot() -> None:
+    """It has none."""
+    slots = make(1)
+    hold = await slots.hold()
+    hold.step_aside()
+    await slots.hold()
+    stepping_in = asyncio.create_task(hold.step_in())
+    await turn()
+
+    stepping_in.cancel()
+    await turn()
+    hold.end()
+
+    assert stepping_in.cancelled()
+    assert (slots.free, slots.lent) == (0, 0)

@@ -53,6 +53,7 @@ SAMPLES: dict[str, Any] = {
         trace="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         reply=False,
     ),
+    "electron, with a soft limit": Electron(id="i", atom_id="a.B", limit=2.5, soft_limit=2.0),
     "properties, least": Properties(electron_id="i"),
     "properties, a result": Properties(
         electron_id="i",

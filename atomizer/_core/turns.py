@@ -1,0 +1,159 @@
+"""
+Turns: what an electron waits for before it begins, where its atom says so.
+
+First the gate of its atom, then a free child process, and at last its slot again: while it waits it has none, so that
+others run meanwhile. Nothing of it has begun until then, so it can still expire, be cancelled or be given back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import WaitsForItself
+from .gate import Gate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from ..definition import Definition
+    from .flight import Flight
+    from .processes import Process, Processes
+    from .slots import Hold
+
+__all__ = ("Turn", "Turns", "refuse_waiting_for_itself")
+
+_AHEAD = 2  # electrons for each child process: one that runs, and one that is here when it ends
+
+
+class Turn:
+    """
+    One electron's turn.
+
+    Attributes:
+        gate: The gate that it is inside of.
+        process: The child process that it has.
+        has_come: Whether it waits no longer.
+    """
+
+    __slots__ = ("gate", "has_come", "process")
+
+    def __init__(self) -> None:
+        self.gate: Gate | None = None
+        self.process: Process | None = None
+        self.has_come = False
+
+
+class Turns:
+    """
+    The turns of one node's electrons.
+
+    Args:
+        most_processes: How many child processes there are at most.
+        make_processes: Makes the pool of child processes, once one is needed.
+
+    Attributes:
+        waiting: How many electrons wait for their turn.
+        processes: The pool of child processes, if one was needed.
+    """
+
+    def __init__(self, most_processes: int, make_processes: Callable[[], Processes]) -> None:
+        self.waiting = 0
+        self.processes: Processes | None = None
+        self._most_processes = most_processes
+        self._make_processes = make_processes
+        self._gates: dict[str, Gate] = {}
+
+    def most_of(self, definition: Definition) -> int | None:
+        """Decide how many electrons of an atom are of use here at once; None is without a bound."""
+        if definition.isolation is None:
+            return definition.concurrency
+        of_use = _AHEAD * self._most_processes
+        return of_use if definition.concurrency is None else min(of_use, definition.concurrency)
+
+    def take_nowait(self, turn: Turn, definition: Definition) -> bool:
+        """Take a turn if that needs no waiting."""
+        if definition.isolation is not None:
+            return False
+        gate = self._gate(definition)
+        if not gate.enter_nowait():
+            return False
+        turn.gate = gate
+        return True
+
+    async def take(self, turn: Turn, definition: Definition, hold: Hold) -> None:
+        """
+        Wait for a turn, without a slot.
+
+        Raises:
+            Whatever keeps a child process from starting.
+
+        Cancellation: leaves the queues; what the turn has then is for `give_back`.
+        """
+        hold.step_aside()
+        self.waiting += 1
+        try:
+            if definition.concurrency is not None:
+                gate = self._gate(definition)
+                await gate.enter()
+                turn.gate = gate
+            if definition.isolation is not None:
+                turn.process = await self._pool().take()
+            await hold.step_in()
+        finally:
+            self.waiting -= 1
+
+    def give_back(self, turn: Turn, definition: Definition) -> None:
+        """Leave to the next ones what a turn has."""
+        if turn.process is not None:
+            turn.process.give_back()
+        if turn.gate is not None:
+            turn.gate.leave()
+        gate = self._gates.get(definition.atom_id)
+        if gate is not None and gate.is_idle:
+            del self._gates[definition.atom_id]
+        turn.process = turn.gate = None
+
+    async def close(self, seconds: float) -> None:
+        """End every child process, within so many seconds."""
+        if self.processes is not None:
+            await self.processes.close(seconds)
+
+    def _pool(self) -> Processes:
+        if self.processes is None:
+            self.processes = self._make_processes()
+        return self.processes
+
+    def _gate(self, definition: Definition) -> Gate:
+        """Return the gate of an atom: of its id, so that it counts together with what it was registered as before."""
+        most = definition.concurrency
+        assert most is not None  # noqa: S101  # only such an atom has one
+        gate = self._gates.get(definition.atom_id)
+        if gate is None:
+            self._gates[definition.atom_id] = gate = Gate(most)
+        else:
+            gate.set_most(most)
+        return gate
+
+
+def refuse_waiting_for_itself(definition: Definition, asker: Flight, flying: Collection[Flight]) -> None:
+    """
+    Refuse an ask that could only begin once its own asker has ended, as far as this node can tell.
+
+    Args:
+        definition: The atom that is asked.
+        asker: The flight whose atom asks, and waits.
+        flying: Everything under way on this node.
+
+    Raises:
+        WaitsForItself: As many of that atom as may run at once wait for this very electron.
+    """
+    most = definition.concurrency
+    if most is None:
+        return
+    by_id = {flight.delivery.id: flight for flight in flying}
+    flight: Flight | None = asker
+    while flight is not None and flight.electron is not None:
+        most -= flight.electron.atom_id == definition.atom_id
+        if most <= 0:
+            raise WaitsForItself(definition.atom_id, definition.concurrency or 0)
+        flight = by_id.pop(flight.electron.parent, None) if flight.electron.reply else None
