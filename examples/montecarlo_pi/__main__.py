@@ -6,7 +6,6 @@ import sys
 from decimal import Decimal, InvalidOperation
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import anyio
 import click
@@ -15,11 +14,8 @@ import msgspec
 import atomizer
 from atomizer.events import ElectronProgressed
 
+from .atoms import Estimate, MonteCarlo, Order, toss
 from .picture import Picture
-
-if TYPE_CHECKING:
-    from .atoms import Estimate, Order
-
 
 _MOST = 10**14
 
@@ -59,8 +55,6 @@ def main(
 ) -> None:
     """Estimate π by throwing darts. The same seed gives the same digits on any number of processes."""
     _check_plot(png)
-    from .atoms import Order  # noqa: PLC0415  # it needs numpy
-
     if chunk is not None and chunk < 1:
         raise click.BadParameter(f"a chunk has at least one dart, not {chunk}", param_hint="--chunk")
     order = Order(tosses, seed, chunk, curve=png is not None)
@@ -68,19 +62,25 @@ def main(
         result = anyio.run(estimate, order, processes, None if as_json else Picture())
     except atomizer.AtomFailed as error:
         sys.exit(f"montecarlo_pi: {error.failure.message}")
-    plain = msgspec.structs.replace(result, curve=())
-    click.echo(msgspec.json.encode(plain).decode() if as_json else _sentence(plain))
-    if png is not None and result.curve:
-        _plot(result, png)
+    _tell(result, png, as_json)
     if result.errors:
         sys.exit(f"montecarlo_pi: {result.errors:,} tosses failed and are not counted: {result.failure}")
 
 
+def _tell(result: Estimate, png: Path | None, as_json: bool) -> None:
+    if as_json:
+        click.echo(msgspec.json.encode(msgspec.structs.replace(result, curve=())))
+    elif landed := result.tosses - result.errors:
+        click.echo(f"{result} from {landed:,} tosses with --seed {result.seed}")
+    if png is not None and result.curve:
+        _plot(result, png)
+        if not as_json:
+            click.echo(f"{png} shows how it came closer")
+
+
 async def estimate(order: Order, processes: int | None, picture: Picture | None) -> Estimate:
     """Ask the spawner, and draw its progress while it runs."""
-    from .atoms import MonteCarlo, toss  # noqa: PLC0415
-
-    settings = atomizer.Settings(slots=processes or 2)
+    settings = atomizer.Settings(processes=processes or 0)
     async with atomizer.Atomizer(MonteCarlo, toss, settings=settings) as runtime:
         asked = await runtime.send(MonteCarlo, order)
         async for event in asked.events():
@@ -89,10 +89,6 @@ async def estimate(order: Order, processes: int | None, picture: Picture | None)
         if picture is not None:
             picture.end()
         return await asked
-
-
-def _sentence(result: Estimate) -> str:
-    return f"{result} from {result.tosses - result.errors:,} tosses with --seed {result.seed}"
 
 
 def _plot(result: Estimate, png: Path) -> None:

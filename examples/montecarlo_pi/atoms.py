@@ -10,10 +10,9 @@ import msgspec
 
 import atomizer
 
-from .darts import BLOCK, count_inside
-
 __all__ = ("Chunk", "Estimate", "Landed", "MonteCarlo", "Order", "Tally", "toss")
 
+_SMALLEST_CHUNK = 2**16
 _LARGEST_CHUNK = 2**24
 """Some hundredths of a second: a thousand times what an electron costs, and still a lively picture."""
 _CHUNKS = 128
@@ -55,7 +54,7 @@ class Order(msgspec.Struct, frozen=True):
 
     def size(self, number: int) -> int:
         """Return how many tosses a chunk has: all have the same number, but the last the rest."""
-        whole = self.chunk or min(max(self.tosses // _CHUNKS, BLOCK), _LARGEST_CHUNK)
+        whole = self.chunk or min(max(self.tosses // _CHUNKS, _SMALLEST_CHUNK), _LARGEST_CHUNK)
         return min(whole, self.tosses - number * whole)
 
 
@@ -117,9 +116,11 @@ class Tally:
         )
 
 
-@atomizer.atom(id="montecarlopi.Toss")
+@atomizer.atom(id="montecarlopi.Toss", isolation="process")
 def toss(chunk: Chunk = Chunk()) -> Landed:  # noqa: B008  # frozen
     """Throw one dart, or a chunk of them."""
+    from .darts import count_inside  # noqa: PLC0415  # numpy is loaded where darts are thrown, and nowhere else
+
     return Landed(count_inside(chunk.tosses, chunk.chunk, chunk.seed))
 
 
