@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from functools import partial
 from math import inf
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
+from ._core.outbound import Target, address
 from ._core.turns import refuse_waiting_for_itself
 from .annotations import reader_of
-from .atom import definition_of
+from .atom import FunctionAtom, definition_of
 from .bounds import bounds_of
 from .codec import codec_for
 from .errors import (
@@ -37,37 +39,26 @@ if TYPE_CHECKING:
     from ._core.broadcast import Broadcast, EventStream
     from ._core.correlation import Correlation, Expecting
     from ._core.flight import Flight
-    from ._core.outbound import Outbound
+    from ._core.outbound import Address, Outbound
     from ._core.slots import Slots
     from ._core.supervision import Link
+    from .annotations import Reader
     from .conductor import Delivery
     from .electron import Electron
-    from .payload import Payload
+    from .payload import Bind
     from .registry import Registry
     from .settings import Settings
 
 __all__ = ("Asker",)
 
 
-class Target(Protocol):
-    """An atom as its asker sees it."""
-
-    atom_id: str
-    route: str
-    defaults: Options
-    raises: tuple[type[BaseException], ...]
-
-    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Payload:
-        """Make a payload of the call's arguments."""
-        ...
-
-    def read(self, properties: Properties) -> object:
-        """Read the result as the atom's declared type."""
-        ...
-
-
 class Asker:
-    """Asks on behalf of one runtime, and hands out what comes back."""
+    """
+    Asks on behalf of one runtime, and hands out what comes back.
+
+    Attributes:
+        is_open: The runtime runs: nothing need be checked.
+    """
 
     def __init__(  # noqa: PLR0913  # everything it takes to ask, by name
         self,
@@ -84,6 +75,7 @@ class Asker:
         flying: Collection[Flight],
         check_open: Callable[[Flight | None], None],
     ) -> None:
+        self.is_open = False
         self._settings = settings
         self._clock = settings.clock
         self._bounds = bounds_of(settings)
@@ -97,12 +89,13 @@ class Asker:
         self._slots = slots
         self._flying = flying
         self._check_open = check_open
+        alarm.watch(correlation.expecting, self._give_up)
 
     async def run(self, parent: Flight | None, atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Ask and wait. Cancellation: cancels the electron."""
         handle = await self.send(parent, atom, args, kwargs)
         try:
-            return await handle.result()
+            return await handle
         except asyncio.CancelledError:
             handle.abort()
             raise
@@ -111,28 +104,36 @@ class Asker:
         self, parent: Flight | None, atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Handle[Any]:
         """Ask, and return once the other side has the electron."""
-        self._check_open(parent)
-        target = self._by_id(atom, kwargs) if isinstance(atom, str) else definition_of(atom)
-        options = target.defaults.over(self._defaults)
-        owner = None if options.detached else parent
+        if not self.is_open:
+            self._check_open(parent)
+        target: Target = atom if type(atom) is FunctionAtom else self._target(atom, kwargs)
+        kept = target.kept
+        to = kept[1] if kept is not None and kept[0] is self._defaults else self._address(target)
+        options = to.options
+        owner = None if parent is None or options.detached else parent
         if owner is not None:
-            self._check_wait(owner, target, options)
-        deadline = self._outbound.deadline(options, owner)
-        electron = self._electron(target, args, kwargs, options, parent, deadline)
+            self._check_wait(owner, to)
+        outbound = self._outbound
+        electron_id = options.id or outbound.new_id()
+        try:
+            payload = to.bind(args, kwargs)
+        except ValueError as error:
+            raise _refused(electron_id, target.atom_id, error) from error
+        deadline = inf if owner is None and options.timeout is None else outbound.deadline(options, owner)
+        electron = outbound.electron(electron_id, to, payload, parent, deadline)
         link = self._link(options, parent)
-        handle: Handle[Any] = Handle(
-            electron.id, target.atom_id, self, read=target.read, raises=target.raises, parent=parent, link=link
-        )
-        await self._post(handle, link, electron, target, options, deadline)
+        handle: Handle[Any] = Handle(electron_id, to.atom_id, self, to.read, target.raises, parent, link)
+        self._enter(handle, electron, deadline)
+        if owner is not None:
+            handle.adopt()
+        try:
+            is_sent = outbound.post_nowait(link, electron, to)
+        except BaseException:
+            self._forget(handle)
+            raise
+        if not is_sent:
+            await self._post(handle, link, electron, to, deadline)
         return handle
-
-    def _check_wait(self, owner: Flight, target: Target, options: Options) -> None:
-        """Make sure that an atom may wait for what it asks, and that the wait can end."""
-        if not owner.hold.lent:
-            self._slots.check_room()
-        registration = self._registry.find(target.atom_id)
-        if registration is not None and registration.takes_turns and options.reply is not False:
-            refuse_waiting_for_itself(registration.definition, owner, self._flying)
 
     def map(
         self,
@@ -165,8 +166,12 @@ class Asker:
         except Malformed as error:
             self._take_malformed(delivery, error)
             return
-        if isinstance(reply, Properties):
-            self._take_properties(reply)
+        if type(reply) is Properties:
+            handle = self._correlation.take(reply.electron_id)
+            if self._broadcast.listening:
+                self._tell_of(reply, is_claimed=handle is not None)
+            if handle is not None:
+                handle.resolve(reply)  # after its last event: whoever follows it reads to the end
         elif isinstance(reply, Progress):
             self._take_progress(reply)
 
@@ -176,16 +181,12 @@ class Asker:
         if handle is not None:  # nothing better will come: whoever waits would wait for ever
             handle.resolve(_failed(handle, FailureKind.MALFORMED, f"the reply could not be read: {error}"))
 
-    def _take_properties(self, properties: Properties) -> None:
-        handle = self._correlation.take(properties.electron_id)
+    def _tell_of(self, properties: Properties, *, is_claimed: bool) -> None:
         ids = {"electron_id": properties.electron_id, "atom_id": properties.atom_id, "attempt": properties.attempt}
-        if handle is None:
-            if self._broadcast.listening:
-                self._broadcast.emit(PropertiesUnclaimed, error="this node does not wait for them (any more)", **ids)
-            return
-        if self._broadcast.listening:
+        if is_claimed:
             self._broadcast.emit(PropertiesReceived, **ids)
-        handle.resolve(properties)  # after its last event: whoever follows it reads to the end
+        else:
+            self._broadcast.emit(PropertiesUnclaimed, error="this node does not wait for them (any more)", **ids)
 
     def _take_progress(self, progress: Progress) -> None:
         handle = self._correlation.find(progress.electron_id)
@@ -211,9 +212,9 @@ class Asker:
         self._outbound.cancel(handle.link, handle.electron_id)
         if handle.done:
             return  # sent with reply=False: nobody waits for an answer
+        handle.is_cancelled = True
         patience = 2 * self._settings.cancel_grace + self._settings.confirm_timeout
-        message = "it was cancelled, and no node has answered: whoever takes it now refuses it"
-        self._give_up(handle, self._clock.monotonic() + patience, FailureKind.CANCELLED, message)
+        self._give_up_by(handle, self._clock.monotonic() + patience)
 
     def follow(self, handle: Handle[Any]) -> EventStream:
         """Open the events of one electron, until its outcome is here."""
@@ -231,28 +232,28 @@ class Asker:
 
     # The way of a call
 
+    def _check_wait(self, owner: Flight, to: Address) -> None:
+        """Make sure that an atom may wait for what it asks, and that the wait can end."""
+        if not owner.lends:
+            self._slots.check_room()
+        asked = self._registry.find(to.atom_id)
+        if asked is not None and asked.takes_turns and to.has_reply:
+            refuse_waiting_for_itself(asked.definition, owner, self._flying)
+
+    def _target(self, atom: Any, kwargs: dict[str, Any]) -> Target:
+        return self._by_id(atom, kwargs) if isinstance(atom, str) else definition_of(atom)
+
     def _by_id(self, atom_id: str, kwargs: dict[str, Any]) -> Target:
         registration = self._registry.find(atom_id)
         route = atom_id if registration is None else registration.definition.route
         result, options = kwargs.pop("result", None), kwargs.pop("options", None)
         return AtomById(atom_id, route, result, options or NOTHING_SAID)
 
-    def _electron(
-        self,
-        target: Target,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        options: Options,
-        parent: Flight | None,
-        deadline: float,
-    ) -> Electron:
-        electron_id = options.id or self._outbound.new_id()
-        try:
-            payload = target.bind(args, kwargs)
-        except ValueError as error:
-            failure = Failure(kind=FailureKind.PAYLOAD_REFUSED, message=f"it was not sent: {error}")
-            raise PayloadRefused(failure, atom_id=target.atom_id, electron_id=electron_id) from error
-        return self._outbound.electron(electron_id, target.atom_id, payload, options, parent, deadline)
+    def _address(self, target: Target) -> Address:
+        """Work out what is the same for all electrons of a target. It is kept with it, for whoever asks again."""
+        to = address(target, target.defaults.over(self._defaults))
+        target.kept = (self._defaults, to)
+        return to
 
     def _link(self, options: Options, parent: Flight | None) -> Link:
         if options.conductor is not None:
@@ -264,29 +265,27 @@ class Asker:
             return link
         if parent is not None and self._links.get(parent.link.name) is parent.link:
             return parent.link
-        link = next(iter(self._links.values()), None)
-        if link is None:
-            raise ConductorUnavailable("this runtime has no conductor (any more): register one before asking")
-        return link
+        for link in self._links.values():
+            return link
+        raise ConductorUnavailable("this runtime has no conductor (any more): register one before asking")
 
-    async def _post(
-        self, handle: Handle[Any], link: Link, electron: Electron, target: Target, options: Options, deadline: float
-    ) -> None:
-        """Enter the handle, then send: a reply may come before `send` returns."""
-        if electron.reply:
-            self._expect(handle, deadline)
-        else:
+    def _enter(self, handle: Handle[Any], electron: Electron, deadline: float) -> None:
+        """Enter the handle before anything is sent: a reply may come before `send` returns."""
+        if not electron.reply:
             handle.fail(NoReplyAsked(f"electron {electron.id!r} was sent with reply=False: no outcome comes back"))
-        if not options.detached:
-            handle.adopt()
+            return
+        self._correlation.expect(handle)
+        if deadline < inf:
+            handle.due = deadline + self._settings.grace
+            if handle.due < self._alarm.next:
+                self._alarm.wake_by(handle.due)
+
+    async def _post(self, handle: Handle[Any], link: Link, electron: Electron, to: Address, deadline: float) -> None:
         try:
-            if not self._outbound.post_nowait(link, electron, target.route, options):
-                await wait_lending(
-                    lambda: self._outbound.post(link, electron, target.route, options, deadline), handle.parent
-                )
+            await wait_lending(lambda: self._outbound.post(link, electron, to, deadline), handle.parent)
         except NobodyThere as error:
             self._forget(handle)
-            raise self._unknown(target, electron, options, link) from error
+            raise self._unknown(electron, to, link) from error
         except asyncio.CancelledError:
             self._forget(handle)
             self._outbound.cancel(link, electron.id)
@@ -295,41 +294,34 @@ class Asker:
             self._forget(handle)
             raise
 
-    def _expect(self, handle: Handle[Any], deadline: float) -> None:
-        self._correlation.expect(handle)
-        if deadline < inf:
-            message = "no answer came until its deadline and the grace after it (Settings.grace)"
-            self._give_up(handle, deadline + self._settings.grace, FailureKind.NO_ANSWER, message)
-
     def _forget(self, handle: Handle[Any]) -> None:
         self._take_out(handle)
-        handle.disarm()
         handle.disown()
 
-    def _take_out(self, handle: Handle[Any]) -> None:
+    def _take_out(self, handle: Expecting) -> None:
         """Take out this very handle: by now its id may stand for another request."""
         if self._correlation.find(handle.electron_id) is handle:
             self._correlation.take(handle.electron_id)
 
-    def _give_up(self, handle: Handle[Any], when: float, kind: FailureKind, message: str) -> None:
+    def _give_up_by(self, handle: Handle[Any], when: float) -> None:
         """Answer a handle at a moment, if nobody else has: at the earlier one, if it has a moment already."""
+        handle.due = min(handle.due, when)
+        self._alarm.wake_by(handle.due)
 
-        def give_up() -> None:
-            self._take_out(handle)
-            handle.resolve(_failed(handle, kind, message))
+    def _give_up(self, handle: Expecting) -> None:
+        self._take_out(handle)
+        if handle.is_cancelled:
+            message = "it was cancelled, and no node has answered: whoever takes it now refuses it"
+            handle.resolve(_failed(handle, FailureKind.CANCELLED, message))
+        else:
+            message = "no answer came until its deadline and the grace after it (Settings.grace)"
+            handle.resolve(_failed(handle, FailureKind.NO_ANSWER, message))
 
-        if handle.ring is not None:
-            when = min(when, handle.ring.when)
-            handle.disarm()
-        handle.ring = self._alarm.at(when, give_up)
-
-    def _unknown(self, target: Target, electron: Electron, options: Options, link: Link) -> AtomUnknown:
-        where = f" on node {options.node!r}" if options.node else ""
-        message = (
-            f"nobody takes electrons for it on conductor {link.name!r}{where}; {self._registry.miss(target.atom_id)}"
-        )
+    def _unknown(self, electron: Electron, to: Address, link: Link) -> AtomUnknown:
+        where = f" on node {to.options.node!r}" if to.options.node else ""
+        message = f"nobody takes electrons for it on conductor {link.name!r}{where}; {self._registry.miss(to.atom_id)}"
         failure = Failure(kind=FailureKind.UNKNOWN_ATOM, message=message)
-        return AtomUnknown(failure, atom_id=target.atom_id, electron_id=electron.id)
+        return AtomUnknown(failure, atom_id=to.atom_id, electron_id=electron.id)
 
 
 class AtomById:
@@ -341,15 +333,23 @@ class AtomById:
         self.atom_id = atom_id
         self.route = route
         self.defaults = options
+        self.kept: tuple[Options, Address] | None = None
         self._result = result
 
-    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Payload:
-        """Encode the payload: `bytes` as they are, anything else as JSON, and nothing as nothing."""
-        return bind_payload(self.atom_id, args, kwargs)
+    @property
+    def bind(self) -> Bind:
+        """What encodes the payload: `bytes` as they are, anything else as JSON, and nothing as nothing."""
+        return partial(bind_payload, self.atom_id)
 
-    def read(self, properties: Properties) -> object:
-        """Read the result as the type the asker said, if it said one."""
-        return reader_of(Any if self._result is None else self._result)(properties)
+    @property
+    def read(self) -> Reader:
+        """What reads the result as the type the asker said, if it said one."""
+        return reader_of(Any if self._result is None else self._result)
+
+
+def _refused(electron_id: str, atom_id: str, error: ValueError) -> PayloadRefused:
+    failure = Failure(kind=FailureKind.PAYLOAD_REFUSED, message=f"it was not sent: {error}")
+    return PayloadRefused(failure, atom_id=atom_id, electron_id=electron_id)
 
 
 def _failed(handle: Expecting, kind: FailureKind, message: str) -> Properties:
@@ -359,6 +359,6 @@ def _failed(handle: Expecting, kind: FailureKind, message: str) -> Properties:
 
 
 def _failed_at_once(error: AtomFailed, desk: Asker) -> Handle[Any]:
-    handle: Handle[Any] = Handle(error.electron_id, error.atom_id, desk, read=Properties.value)
+    handle: Handle[Any] = Handle(error.electron_id, error.atom_id, desk, Properties.value)
     handle.resolve(Properties(electron_id=error.electron_id, atom_id=error.atom_id, failure=error.failure))
     return handle

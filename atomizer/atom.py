@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from functools import cached_property
+from functools import cached_property, partial
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -30,7 +30,7 @@ from .definition import Caller, Definition, Isolation, Said
 from .errors import RegistrationRefused
 from .function_atom import FunctionAtom, TakesOne
 from .options import NOTHING_SAID, OptionFields, Options
-from .payload import NO_ARGUMENTS, Arguments, Payload, bind_payload
+from .payload import NO_ARGUMENTS, Arguments, Bind, Payload, ReadArguments, bind_payload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from .bond import Bond
     from .bounds import Bounds
     from .electron import Electron
-    from .properties import Properties
 
 __all__ = (
     "Atom",
@@ -77,17 +76,20 @@ class ClassCall(Definition, Generic[R_co]):
         """Whether it asks for a `Bond`: `process` always gets it."""
         return True
 
-    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Payload:
-        """Encode the payload: `bytes` as they are, anything else as JSON, and nothing as nothing."""
-        return bind_payload(self.atom_id, args, kwargs)
+    @property
+    def bind(self) -> Bind:
+        """What encodes the payload: `bytes` as they are, anything else as JSON, and nothing as nothing."""
+        return partial(bind_payload, self.atom_id)
 
-    def arguments(self, electron: Electron, bounds: Bounds) -> Arguments:
-        """Leave the payload to `process`, which has the electron."""
-        return NO_ARGUMENTS
+    @property
+    def arguments(self) -> ReadArguments:
+        """What leaves the payload to `process`, which has the electron."""
+        return _no_arguments
 
-    def read(self, properties: Properties) -> Any:
-        """Read the result as the type that `process` declares."""
-        return self._reader(properties)
+    @property
+    def read(self) -> Reader:
+        """What reads the result as the type that `process` declares."""
+        return self._reader
 
     def prepare(self) -> Caller:
         """Look at `process`, and build what reads its result."""
@@ -105,6 +107,10 @@ class ClassCall(Definition, Generic[R_co]):
     if TYPE_CHECKING:
 
         def _answer(self, payload: object = ..., /) -> R_co: ...  # shows R to `TakesOne`
+
+
+def _no_arguments(electron: Electron, bounds: Bounds) -> Arguments:
+    return NO_ARGUMENTS
 
 
 def _process(instance: Atom | None, bond: Bond, electron: Electron, args: Any, kwargs: Any) -> Any:

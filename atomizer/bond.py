@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable, Iterator
+    from collections.abc import AsyncIterable, Coroutine, Iterable, Iterator
     from datetime import datetime
 
     from .atom import ClassCall, FunctionAtom, Processes, TakesOne
@@ -154,10 +154,10 @@ class Asking(ABC):
         return self._map(atom, items, **kwargs)
 
     @abstractmethod
-    async def _run(self, atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
+    def _run(self, atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Coroutine[Any, Any, Any]: ...
 
     @abstractmethod
-    async def _send(self, atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Handle[Any]: ...
+    def _send(self, atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Coroutine[Any, Any, Handle[Any]]: ...
 
     @abstractmethod
     def _map(

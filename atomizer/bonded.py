@@ -12,7 +12,7 @@ from .errors import ConductorError
 from .properties import Failure, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Coroutine, Iterator
 
     from ._core.flight import Flight
     from ._core.tasks import Tasks
@@ -79,11 +79,11 @@ class RunningBond(Bond):
         else:
             self._loop.call_soon_threadsafe(self._tell)
 
-    async def _run(self, atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return await self._asker.run(self._flight, atom, args, kwargs)
+    def _run(self, atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Coroutine[Any, Any, Any]:
+        return self._asker.run(self._flight, atom, args, kwargs)
 
-    async def _send(self, atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Handle[Any]:
-        return await self._asker.send(self._flight, atom, args, kwargs)
+    def _send(self, atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Coroutine[Any, Any, Handle[Any]]:
+        return self._asker.send(self._flight, atom, args, kwargs)
 
     def _map(self, atom: Any, items: Any, **kwargs: Any) -> Results[Any]:
         return self._asker.map(self._flight, atom, items, **kwargs)

@@ -280,7 +280,10 @@ class _MessagePack(_Format):
     def encode_reply(self, reply: Properties | Progress) -> bytes:
         if isinstance(reply, Progress):
             _refuse_endless(reply)
-        return self._write(reply)
+        try:
+            return self._encode(reply)
+        except _UNWRITABLE:
+            return self._write(reply)
 
     def decode_reply(self, body: bytes, bounds: Bounds = DEFAULT_BOUNDS) -> Properties | Progress | Unknown:
         check_messagepack(body, bounds)

@@ -114,7 +114,7 @@ class Durability(Enum):
     """The end of any node: a broker keeps it."""
 
 
-class Route(Struct, frozen=True):
+class Route(Struct, frozen=True, cache_hash=True):
     """Where a frame goes."""
 
     lane: Lane

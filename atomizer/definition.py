@@ -12,16 +12,15 @@ from .options import NOTHING_SAID, Options
 from .payload import encode_payload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from types import FunctionType
 
+    from .annotations import Reader
     from .atom import Atom
     from .bond import Bond
-    from .bounds import Bounds
     from .electron import Electron
     from .function_atom import FunctionAtom
-    from .payload import Arguments, Payload
-    from .properties import Properties
+    from .payload import Bind, Payload, ReadArguments
 
 __all__ = ("Caller", "Definition", "Isolation", "Said")
 
@@ -61,6 +60,7 @@ class Definition(ABC):
         is_async: Whether calling it gives a coroutine; else it runs in a thread.
         isolation: "process" if it runs in a child process.
         concurrency: How many of its electrons run at once on a node; None means as many as there are slots.
+        kept: What its asker has worked out for all its electrons, under which default options.
     """
 
     atom_id: str
@@ -70,6 +70,7 @@ class Definition(ABC):
     is_async: bool
     isolation: Isolation | None
     concurrency: int | None
+    kept: tuple[Options, Any] | None = None
 
     def __init__(self, written: FunctionType | type, said: Said) -> None:
         self.atom_id = _id_of(written) if said.id is None else _checked_id(said.id)
@@ -98,23 +99,31 @@ class Definition(ABC):
     def wants_bond(self) -> bool:
         """Whether it asks for a `Bond`."""
 
+    @property
+    def bare(self) -> Callable[..., Coroutine[Any, Any, Any]] | None:
+        """The coroutine function, if that is all there is to it: no `Bond`, no instance, no thread."""
+        return None
+
+    @property
     @abstractmethod
-    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Payload:
+    def bind(self) -> Bind:
         """
-        Make a payload of a call's arguments.
+        What makes a payload of a call's arguments.
+
+        It raises `TypeError` for what are not the atom's arguments, and `ValueError` for what cannot be encoded.
 
         Raises:
-            TypeError: They are not the atom's.
-            ValueError: They cannot be encoded.
+            RegistrationRefused: A type of them cannot be found.
         """
 
+    @property
     @abstractmethod
-    def arguments(self, electron: Electron, bounds: Bounds) -> Arguments:
+    def arguments(self) -> ReadArguments:
         """
-        Make arguments of an electron's payload, by position and by name. Neither may be written to.
+        What makes arguments of an electron's payload, by position and by name. Neither may be written to.
 
         Raises:
-            Malformed: The payload does not fit; `path` says where.
+            RegistrationRefused: A type of them cannot be found.
         """
 
     def encode_result(self, value: object) -> Payload:
@@ -126,13 +135,14 @@ class Definition(ABC):
         """
         return encode_payload(value)
 
+    @property
     @abstractmethod
-    def read(self, properties: Properties) -> Any:
+    def read(self) -> Reader:
         """
-        Read the result as the type that the atom declares.
+        What reads the result as the type that the atom declares.
 
         Raises:
-            ValueError: It is not of that type; the message says where.
+            RegistrationRefused: That type cannot be found.
         """
 
     @abstractmethod
@@ -159,7 +169,7 @@ class Definition(ABC):
     def _again(self, **changes: Any) -> Self:
         """Make a second one. `copy.copy` would not: atoms are pickled and copied by reference."""
         other = object.__new__(type(self))
-        vars(other).update(vars(self) | changes)
+        vars(other).update(vars(self) | {"kept": None} | changes)
         return other
 
 

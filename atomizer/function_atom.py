@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeV
 from .definition import Caller, Definition, Said
 from .errors import RegistrationRefused
 from .options import OptionFields, Options
-from .payload import Arguments, FunctionMapping, Payload
+from .payload import FunctionMapping
 from .reference import check_reference, reference_of, refuse_local
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from types import FunctionType
 
+    from .annotations import Reader
     from .atom import Atom
     from .bond import Bond
-    from .bounds import Bounds
     from .electron import Electron
-    from .properties import Properties
+    from .payload import Bind, ReadArguments
 
 __all__ = ("FunctionAtom", "TakesOne")
 
@@ -94,17 +94,26 @@ class FunctionAtom(Definition, Generic[P, R_co, D, V_co]):
         """Where a child process finds it: module and name."""
         return reference_of(self._function)
 
-    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Payload:
-        """Make a payload of a call's arguments."""
-        return self._mapping.parameters.bind(args, kwargs)
+    @property
+    def bare(self) -> Callable[..., Coroutine[Any, Any, Any]] | None:
+        """The function, if it is a coroutine function and asks for no `Bond`."""
+        function: Callable[..., Any] = self._function
+        return function if self.is_async and not self.wants_bond else None
 
-    def arguments(self, electron: Electron, bounds: Bounds) -> Arguments:
-        """Make arguments of an electron's payload, checked against the annotations."""
-        return self._mapping.parameters.arguments(electron, bounds)
+    @property
+    def bind(self) -> Bind:
+        """What makes a payload of a call's arguments."""
+        return self._mapping.parameters.bind
 
-    def read(self, properties: Properties) -> Any:
-        """Read the result as the type that the function declares."""
-        return self._mapping.read(properties)
+    @property
+    def arguments(self) -> ReadArguments:
+        """What makes arguments of an electron's payload, checked against the annotations."""
+        return self._mapping.parameters.arguments
+
+    @property
+    def read(self) -> Reader:
+        """What reads the result as the type that the function declares."""
+        return self._mapping.read
 
     def prepare(self) -> Caller:
         """Build what reads its parameters and its result."""

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Generator
 from copy import copy
+from math import inf
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
 
-from ._core.flight import CURRENT
-from .errors import Malformed, NoReplyAsked
+from msgspec import Struct
+
+from ._core.flight import CURRENT, Flight
+from ._core.supervision import Link
+from .errors import AtomizerError, Malformed, NoReplyAsked
 from .properties import Failure, FailureKind, Progress, Properties, failed
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator
-
-    from ._core.alarm import Ring
     from ._core.broadcast import EventStream
-    from ._core.flight import Flight
-    from ._core.supervision import Link
-    from .errors import AtomFailed, AtomizerError
+    from .errors import AtomFailed
 
 __all__ = ("Handle",)
 
@@ -37,7 +37,7 @@ class Desk(Protocol):
         ...
 
 
-class Handle(Generic[R_co]):
+class Handle(Struct, Generic[R_co], eq=False, weakref=True):
     """
     One electron that was sent: wait for its result, look at its progress, cancel it.
 
@@ -49,47 +49,20 @@ class Handle(Generic[R_co]):
         progress: The last word of the atom on how far it is; None before the first.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_desk",
-        "_error",
-        "_listeners",
-        "_properties",
-        "_raises",
-        "_read",
-        "_waiters",
-        "atom_id",
-        "electron_id",
-        "link",
-        "parent",
-        "progress",
-        "ring",
-    )
-
-    def __init__(
-        self,
-        electron_id: str,
-        atom_id: str,
-        desk: Desk,
-        *,
-        read: Callable[[Properties], Any],
-        raises: tuple[type[BaseException], ...] = (),
-        parent: Flight | None = None,
-        link: Link | None = None,
-    ) -> None:
-        self.electron_id: str = electron_id
-        self.atom_id: str = atom_id
-        self.progress: Progress | None = None
-        self.parent: Flight | None = parent
-        self.link: Link | None = link
-        self.ring: Ring | None = None
-        self._desk = desk
-        self._read = read
-        self._raises = raises
-        self._properties: Properties | None = None
-        self._error: AtomizerError | None = None
-        self._waiters: list[asyncio.Future[None]] = []
-        self._listeners: list[Callable[[Handle[Any]], None]] = []
+    electron_id: str
+    atom_id: str
+    _desk: Desk
+    _read: Callable[[Properties], Any]
+    _raises: tuple[type[BaseException], ...] = ()
+    parent: Flight | None = None
+    link: Link | None = None
+    due: float = inf
+    progress: Progress | None = None
+    is_cancelled: bool = False
+    _properties: Properties | None = None
+    _error: AtomizerError | None = None
+    _waiters: list[asyncio.Future[None]] | None = None
+    _listeners: list[Callable[[Handle[Any]], None]] | None = None
 
     def __repr__(self) -> str:
         return f"<Handle on {self.electron_id!r} to {self.atom_id!r}, {'done' if self.done else 'outstanding'}>"
@@ -100,7 +73,9 @@ class Handle(Generic[R_co]):
         return self._properties is not None or self._error is not None
 
     def __await__(self) -> Generator[Any, None, R_co]:
-        return self.result().__await__()
+        if self._properties is None:
+            yield from self._outcome().__await__()
+        return self._result()
 
     async def result(self) -> R_co:
         """
@@ -115,14 +90,7 @@ class Handle(Generic[R_co]):
 
         Cancellation: cancels nothing but this waiting.
         """
-        properties = await self.properties()
-        if properties.failure is not None:
-            self._raise(properties, properties.failure)
-        try:
-            result: R_co = self._read(properties)
-        except (ValueError, Malformed) as error:
-            raise self._misfit(properties, error) from error
-        return result
+        return await self
 
     async def properties(self) -> Properties:
         """
@@ -134,12 +102,7 @@ class Handle(Generic[R_co]):
 
         Cancellation: cancels nothing but this waiting.
         """
-        if self._properties is None and self._error is None:
-            await wait_lending(self._wait, self.parent)
-        if self._error is not None:
-            raise copy(self._error)  # each waiter has a traceback of its own
-        assert self._properties is not None  # noqa: S101  # one of the two is there
-        return self._properties
+        return self._properties or await self._outcome()
 
     async def cancel(self) -> None:
         """
@@ -173,15 +136,9 @@ class Handle(Generic[R_co]):
         if self.parent is not None and self.parent.children is not None:
             self.parent.children.pop(self, None)
 
-    def disarm(self) -> None:
-        """Wait without an end again: nothing gives this electron up any more."""
-        if self.ring is not None:
-            self.ring.cancel()
-            self.ring = None
-
     def resolve(self, properties: Properties) -> None:
         """Take the outcome."""
-        if not self.done:
+        if self._properties is None and self._error is None:
             self._properties = properties
             self._finish()
 
@@ -199,28 +156,53 @@ class Handle(Generic[R_co]):
         """Have a function called when the outcome is here."""
         if self.done:
             call(self)
+        elif self._listeners is None:
+            self._listeners = [call]
         else:
             self._listeners.append(call)
 
     def _finish(self) -> None:
-        self.disarm()
-        self.disown()
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-        for call in self._listeners:
-            call(self)
-        self._waiters.clear()
-        self._listeners.clear()
+        if self.parent is not None:
+            self.disown()
+        if self._waiters is not None:
+            for waiter in self._waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+            self._waiters = None
+        if self._listeners is not None:
+            listeners, self._listeners = self._listeners, None
+            for call in listeners:
+                call(self)
+
+    async def _outcome(self) -> Properties:
+        if self._properties is None and self._error is None:
+            await wait_lending(self._wait, self.parent)
+        if self._error is not None:
+            raise copy(self._error)  # each waiter has a traceback of its own
+        assert self._properties is not None  # noqa: S101  # one of the two is there
+        return self._properties
 
     async def _wait(self) -> None:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
+        waiters = [] if self._waiters is None else self._waiters
+        waiters.append(waiter)
+        self._waiters = waiters
         try:
             await waiter
         finally:
-            if waiter in self._waiters:
-                self._waiters.remove(waiter)
+            if waiter in waiters:
+                waiters.remove(waiter)
+
+    def _result(self) -> R_co:
+        properties = self._properties
+        assert properties is not None  # noqa: S101  # `_outcome` has returned
+        if properties.failure is not None:
+            self._raise(properties, properties.failure)
+        try:
+            result: R_co = self._read(properties)
+        except (ValueError, Malformed) as error:
+            raise self._misfit(properties, error) from error
+        return result
 
     def _raise(self, properties: Properties, failure: Failure) -> None:
         error = failed(failure, atom_id=self.atom_id, electron_id=properties.electron_id)
@@ -256,13 +238,14 @@ async def wait_lending(wait: Callable[[], Awaitable[T]], flight: Flight | None =
         flight: Whose atom waits, where the context does not say: an atom may ask from a context of its own making.
     """
     flight = CURRENT.get() or flight
-    if flight is None:
+    if flight is None or flight.landed:
         return await wait()
-    flight.hold.lend()
+    hold = flight.holding()
+    hold.lend()
     try:
         value = await wait()
     except BaseException:
-        flight.hold.retake()
+        hold.retake()
         raise
-    await flight.hold.reclaim()
+    await hold.reclaim()
     return value

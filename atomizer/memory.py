@@ -311,7 +311,7 @@ class MemoryConnection(Connection):
             self._hub.give_back(queue, delivery.again(died=False))
         elif delivery.key:
             queue.release(delivery.key)
-        if queue.size:
+        if queue.size and (not holder.is_ready or holder.inbox.waiting):
             holder.offer()
         return True
 

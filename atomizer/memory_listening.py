@@ -80,11 +80,13 @@ class Inbox:
         """Take the next delivery, from each route in turn."""
         ready = self.ready
         while ready:
-            listening = ready.popleft()
-            delivery = listening.take()
+            listening = ready[0]
+            delivery = listening.take()  # it may make room for a sender, and so offer again
             if delivery is not None:
-                ready.append(listening)
+                if len(ready) > 1:
+                    ready.rotate(-1)
                 return delivery
+            ready.popleft()
             listening.is_ready = False
         return None
 

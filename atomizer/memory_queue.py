@@ -8,7 +8,7 @@ from math import inf
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from .memory_listening import delivery_of
+from .memory_listening import MemoryDelivery, delivery_of
 
 if TYPE_CHECKING:
     import asyncio
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .conductor import Delivery, Frame, Route
     from .memory_hub import Schedule
-    from .memory_listening import Listening, MemoryDelivery
+    from .memory_listening import Listening
 
 __all__ = ("LossyQueue", "Queue")
 
@@ -95,7 +95,17 @@ class Queue:
         """Take a frame if there is room; else return False."""
         if self.size >= self.capacity:
             return False
-        self._accept(frame)
+        if frame.key or frame.priority or frame.delay > 0 or self.sink is not None:
+            self._accept(frame)
+            return True
+        delivery = MemoryDelivery(
+            frame.to, frame.body, frame.content_type, frame.id, frame.reply_to, 0, False, self._next_arrival()
+        )
+        self.size += 1
+        self._normal.append(delivery)
+        listenings = self.listenings
+        if len(listenings) != 1 or not listenings[0].is_ready or listenings[0].inbox.waiting:
+            self.offer()
         return True
 
     def put_back(self, delivery: MemoryDelivery) -> None:
@@ -127,6 +137,8 @@ class Queue:
         delivery = delivery_of(frame, self._next_arrival())
         if frame.delay > 0:
             self._delay(delivery, frame.delay)
+        elif self.sink is not None:
+            self.sink(delivery)
         else:
             self._enter(delivery)
 

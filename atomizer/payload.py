@@ -16,10 +16,10 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 import msgspec
-from msgspec import UNSET, UnsetType, structs
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from .annotations import UNTYPED, check_decodable, checked_bytes, find_type, may_be_bytes, result_reader
 from .bond import Bond
@@ -38,18 +38,26 @@ __all__ = (
     "EMPTY",
     "NO_ARGUMENTS",
     "Arguments",
+    "Bind",
     "FunctionMapping",
     "Parameters",
     "Payload",
+    "ReadArguments",
     "bind_payload",
     "encode_payload",
 )
 
+Bind: TypeAlias = "Callable[[tuple[Any, ...], dict[str, Any]], Payload]"
+"""What makes a payload of a call's arguments, by position and by name."""
 Arguments: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
 """What a function is called with, by position and by name."""
 
 
-class Payload(NamedTuple):
+ReadArguments: TypeAlias = "Callable[[Electron, Bounds], Arguments]"
+"""What makes arguments of an electron's payload. It raises `Malformed`, with the path, for one that does not fit."""
+
+
+class Payload(Struct, frozen=True, gc=False):
     """An encoded value, and how it is encoded."""
 
     body: bytes
@@ -58,7 +66,8 @@ class Payload(NamedTuple):
 
 EMPTY = Payload(b"", JSON)
 """The payload of a call without arguments."""
-NO_ARGUMENTS: Arguments = ((), {})
+_NO_NAMES: dict[str, Any] = {}
+NO_ARGUMENTS: Arguments = ((), _NO_NAMES)
 """What a call without arguments is made with. Shared, so never to be written to."""
 
 
@@ -271,19 +280,23 @@ class OneParameter(Parameters):
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Payload:
         """Encode the value; a call without it has an empty payload."""
         if len(args) == 1 and not kwargs and not self._by_name:
-            return self._encode(args[0])
+            value = args[0]
+            return Payload(value, RAW) if self._is_bytes and type(value) is bytes else self._encode(value)
         bound = self._bound(args, kwargs)
         return self._encode(bound[self._parameter]) if bound else EMPTY
 
     def arguments(self, electron: Electron, bounds: Bounds) -> Arguments:
         """Decode the value; an empty payload leaves it to its default."""
-        value = self._raw(electron) if self._may_be_bytes else UNSET
+        if self._is_bytes and electron.content_type == RAW:
+            value: Any = electron.payload
+        else:
+            value = self._raw(electron) if self._may_be_bytes else UNSET
         if value is UNSET:
             body = electron.payload
             if not body:
                 return self._without()
             value = decode_value(self._decoder, body, bounds)
-        return ((), {self._parameter: value}) if self._by_name else ((value,), {})
+        return ((), {self._parameter: value}) if self._by_name else ((value,), _NO_NAMES)
 
     def _raw(self, electron: Electron) -> bytes | UnsetType:
         """Return the payload as it came, if that is the value; empty bytes are one, an empty payload is none."""
@@ -338,7 +351,7 @@ class SeveralParameters(Parameters):
     def arguments(self, electron: Electron, bounds: Bounds) -> Arguments:
         """Decode what is there, and leave the rest to its defaults."""
         values = structs.astuple(decode_value(self._decoder, electron.payload or b"{}", bounds))
-        return (values, {}) if self._is_plain else self._with_defaults(values)
+        return (values, _NO_NAMES) if self._is_plain else self._with_defaults(values)
 
     def _with_defaults(self, values: tuple[Any, ...]) -> Arguments:
         positional = zip(values, self._defaults, strict=False)  # the named ones come after them

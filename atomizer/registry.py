@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from .bond import Bond
+    from .bounds import Bounds
     from .electron import Electron
+    from .payload import Arguments
 
 __all__ = ("Registration", "Registry", "StateRefused", "default_registry", "register", "unregister")
 
@@ -40,17 +42,21 @@ class Registration:
         item: What was registered.
         definition: What a runtime knows of it; its id and route are the registration's.
         call: Calls it: `(instance, bond, electron, args, kwargs)`. Gives a coroutine if `definition.is_async`.
+        bare: Calls it with its arguments alone, if it is a coroutine function that asks for nothing else.
+        arguments: Makes its arguments of an electron's payload.
         instance: Gives the instance that answers an electron: `(copy_state)`. None for functions.
         takes_turns: Whether its electrons wait for their turn: for fewer of their kind, or for a child process.
     """
 
-    __slots__ = ("call", "definition", "instance", "item", "state", "takes_turns")
+    __slots__ = ("arguments", "bare", "call", "definition", "instance", "item", "state", "takes_turns")
 
     def __init__(self, item: Plain, definition: Definition, state: State) -> None:
         self.item: Plain = item
         self.definition: Definition = definition
         self.state: State = state
         self.call: Call = definition.prepare()
+        self.bare: Callable[..., Coroutine[Any, Any, Any]] | None = definition.bare
+        self.arguments: Callable[[Electron, Bounds], Arguments] = definition.arguments
         self.instance: Callable[[bool | None], Atom | None] = state.instance
         self.takes_turns: bool = definition.concurrency is not None or definition.isolation is not None
 
@@ -91,6 +97,9 @@ class Registry:
     Args:
         name: What messages call it.
         beside: A registry to begin with: what it holds now is here too, and gives way to the same atom registered here.
+
+    Attributes:
+        find: Returns the atom of an id, or None.
     """
 
     def __init__(self, *, name: str = "this registry", beside: Registry | None = None) -> None:
@@ -100,6 +109,7 @@ class Registry:
         if beside is not None:
             self._by_id.update((each.definition.atom_id, each.renewed()) for each in beside.registrations)
             self._conductors.update((each.name, each) for each in beside.conductors)
+        self.find: Callable[[str], Registration | None] = self._by_id.get
         self._given_atoms = dict(self._by_id)
         self._given_conductors = dict(self._conductors)
 
@@ -216,10 +226,6 @@ class Registry:
                 raise RegistrationRefused(f"conductor {item.name!r} is not registered in {self._name}")
             return item
         return self._by_id[self._id_registered(item)]
-
-    def find(self, atom_id: str) -> Registration | None:
-        """Return the atom of an id, or None."""
-        return self._by_id.get(atom_id)
 
     def miss(self, atom_id: str) -> str:
         """Say that there is no atom of an id, and what may have been meant."""

@@ -29,10 +29,11 @@ from .schemes import conductor_from_url
 from .settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from ._core.flight import Flight
     from .atom import Atom, Definition
     from .bond import Bond
-    from .conductor import Delivery
     from .handle import Handle
     from .results import Results
 
@@ -110,6 +111,7 @@ class Atomizer(Asking):
         self._state = move(self._state, Happening.ENTER)
         self._node = node = self._make_node()
         self._asker = self._make_asker(node)
+        node.take_reply = self._asker.take_reply
         try:
             await node.open(self._conductors)
         except BaseException:
@@ -117,6 +119,7 @@ class Atomizer(Asking):
             await self._close(drain=False)
             raise
         self._state = move(self._state, Happening.READY)
+        self._asker.is_open = True
         self._broadcast.emit(RuntimeStarted)
         return self
 
@@ -132,6 +135,7 @@ class Atomizer(Asking):
         Cancellation: is held up until everything is closed, for a bounded time.
         """
         self._state = move(self._state, Happening.LEAVE)
+        self._open_asker().is_open = False
         self._broadcast.emit(RuntimeStopping)
         node = await self._close(drain=kind is None)
         if node.fault is not None and kind is None:
@@ -282,11 +286,11 @@ class Atomizer(Asking):
             self._registry.unregister(conductor)
             raise
 
-    async def _run(self, atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return await self._open_asker().run(current_flight(), atom, args, kwargs)
+    def _run(self, atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Coroutine[Any, Any, Any]:
+        return self._open_asker().run(current_flight(), atom, args, kwargs)
 
-    async def _send(self, atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Handle[Any]:
-        return await self._open_asker().send(current_flight(), atom, args, kwargs)
+    def _send(self, atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Coroutine[Any, Any, Handle[Any]]:
+        return self._open_asker().send(current_flight(), atom, args, kwargs)
 
     def _map(self, atom: Any, items: Any, **kwargs: Any) -> Results[Any]:
         return self._open_asker().map(current_flight(), atom, items, **kwargs)
@@ -300,7 +304,6 @@ class Atomizer(Asking):
             serve=self._serve,
             alone=self._alone,
             make_bond=self._make_bond,
-            on_reply=self._take_reply,
             on_fault=self._asked_to_stop.set,
         )
 
@@ -324,9 +327,6 @@ class Atomizer(Asking):
         assert node is not None  # noqa: S101  # flights are only on an entered runtime
         assert asker is not None  # noqa: S101
         return RunningBond(flight, asker=asker, settings=self._settings, tasks=node.tasks, loop=node.loop)
-
-    def _take_reply(self, delivery: Delivery) -> None:
-        self._open_asker().take_reply(delivery)
 
     async def _close(self, *, drain: bool) -> Node:
         node = self._node

@@ -27,7 +27,7 @@ class Refusal(NamedTuple):
     message: str
 
 
-def admit(electron: Electron, *, known: bool, cancelled: bool, utc_ns: int) -> Refusal | None:
+def admit(electron: Electron, *, known: bool, cancelled: bool, left: float) -> Refusal | None:
     """
     Decide whether an electron may be started.
 
@@ -35,7 +35,7 @@ def admit(electron: Electron, *, known: bool, cancelled: bool, utc_ns: int) -> R
         electron: What came in.
         known: Whether its atom is registered here.
         cancelled: Whether somebody cancelled it while it was on its way.
-        utc_ns: The moment, in UTC nanoseconds.
+        left: The seconds it has left.
 
     Returns:
         None to start it, or why not. A cancelled one is told so even if its time is over, an expired one even if its
@@ -43,7 +43,7 @@ def admit(electron: Electron, *, known: bool, cancelled: bool, utc_ns: int) -> R
     """
     if cancelled:
         return Refusal(FailureKind.CANCELLED, NOT_BEGUN[FailureKind.CANCELLED])
-    if time_left(electron, utc_ns) <= 0:
+    if left <= 0:
         return Refusal(FailureKind.EXPIRED, NOT_BEGUN[FailureKind.EXPIRED])
     if not known:
         return Refusal(FailureKind.UNKNOWN_ATOM, f"atom {electron.atom_id!r} is not registered on this node")
@@ -57,7 +57,8 @@ def time_left(electron: Electron, utc_ns: int) -> float:
     Two clocks may differ, so a deadline alone could let it live too long; a budget alone does not count the time in
     queues.
     """
-    budget = inf if electron.budget is None else electron.budget
-    if electron.deadline_ns is None:
-        return budget
-    return min(budget, (electron.deadline_ns - utc_ns) / 1e9)
+    budget, deadline_ns = electron.budget, electron.deadline_ns
+    if deadline_ns is None:
+        return inf if budget is None else budget
+    by_clock = (deadline_ns - utc_ns) / 1e9
+    return by_clock if budget is None or by_clock < budget else budget

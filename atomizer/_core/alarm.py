@@ -2,97 +2,89 @@
 
 from __future__ import annotations
 
-from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING
+from math import inf
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from ..settings import Clock
 
-__all__ = ("Alarm", "Ring")
+__all__ = ("Alarm", "Timed")
 
-_SPARED = 64  # below this many entries a clean-up is not worth its walk
+_LOOK = 1e-6  # seconds between two looks for each thing looked at: ten times what the look takes
 
 
-class Ring:
-    """One moment at which a function is called."""
+class Timed(Protocol):
+    """Something whose time may be up."""
 
-    __slots__ = ("_alarm", "call", "when")
+    due: float
+    """When, on the clock's `monotonic()`; infinite for never."""
 
-    def __init__(self, alarm: Alarm, when: float, call: Callable[[], None]) -> None:
-        self._alarm = alarm
-        self.when: float = when
-        self.call: Callable[[], None] | None = call
 
-    def cancel(self) -> None:
-        """Do not call. Cancelling twice, or after the call, does nothing."""
-        if self.call is not None:
-            self.call = None
-            self._alarm.forget_one()
+T = TypeVar("T", bound=Timed)
 
 
 class Alarm:
     """
-    Calls functions at their moments, with one armed timer.
+    Tells what is under way that its time is up.
 
-    A timer of the loop costs more than a whole electron (1.5 µs against 0.3 here), and nearly all deadlines are
-    cancelled before they come: so moments lie in a heap, cancelled ones are passed over, and the heap is cleaned when
-    half of it is.
+    A timer of the loop costs more than a whole electron, and so does an entry in a heap of moments. Nearly everything
+    is over long before its time is: so a moment is only written down where it belongs, in `due`, and one timer is armed
+    for the earliest that anybody spoke of. When it goes off, everything under way is looked at.
+
+    Attributes:
+        next: What it is armed for. Whoever has an earlier moment says so with `wake_by`.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock) -> None:
+        self.next: float = inf
         self._loop = loop
         self._clock = clock
-        self._heap: list[tuple[float, int, Ring]] = []
-        self._entered = 0
-        self._forgotten = 0
+        self._watched: list[tuple[Collection[Timed], Callable[[Timed], None]]] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._armed = float("inf")
 
-    def at(self, when: float, call: Callable[[], None]) -> Ring:
-        """Have a function called when the clock's `monotonic()` reaches a moment. It must not raise."""
-        ring = Ring(self, when, call)
-        self._entered += 1
-        heappush(self._heap, (when, self._entered, ring))
-        if when < self._armed:
-            self._arm(when)
-        return ring
+    def __repr__(self) -> str:
+        return f"<Alarm for {self.next} over {sum(len(things) for things, _ in self._watched)}>"
+
+    def watch(self, things: Collection[T], is_due: Callable[[T], None]) -> None:
+        """
+        Look after some things from now on.
+
+        Args:
+            things: Those under way, as a live view of them.
+            is_due: Called with each whose time is up. It must not raise, and moves `due` on or takes the thing out.
+        """
+        self._watched.append((things, is_due))  # type: ignore[arg-type]  # each goes with its own
+
+    def wake_by(self, when: float) -> None:
+        """Look at a moment, at the latest."""
+        if when < self.next:
+            self._arm(when, 0.0)
 
     def close(self) -> None:
-        """Call nothing any more."""
-        self._heap.clear()
+        """Tell nothing any more."""
+        self._watched.clear()
         self._disarm()
 
-    def forget_one(self) -> None:
-        """Count a cancelled entry, and clean the heap when it is mostly cancelled ones."""
-        self._forgotten += 1
-        if self._forgotten > _SPARED and self._forgotten * 2 > len(self._heap):
-            self._heap = [entry for entry in self._heap if entry[2].call is not None]
-            heapify(self._heap)
-            self._forgotten = 0
-
-    def _arm(self, when: float) -> None:
+    def _arm(self, when: float, rest: float) -> None:
         self._disarm()
-        self._armed = when
-        self._timer = self._loop.call_later(max(0.0, when - self._clock.monotonic()), self._go_off)
+        self.next = when
+        self._timer = self._loop.call_later(max(rest, when - self._clock.monotonic()), self._go_off)
 
     def _disarm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = None
-        self._armed = float("inf")
+        self.next = inf
 
     def _go_off(self) -> None:
         self._disarm()
         now = self._clock.monotonic()
-        while self._heap and (self._heap[0][2].call is None or self._heap[0][0] <= now):
-            call, ring = self._heap[0][2].call, heappop(self._heap)[2]
-            ring.call = None
-            if call is None:
-                self._forgotten -= 1
-            else:
-                call()
-        if self._heap and self._heap[0][0] < self._armed:
-            self._arm(self._heap[0][0])
+        for things, is_due in tuple(self._watched):
+            for thing in [thing for thing in things if thing.due <= now]:
+                is_due(thing)
+        when = min((thing.due for things, _ in self._watched for thing in things), default=inf)
+        if when < inf:  # also earlier than what was armed meanwhile
+            self._arm(when, _LOOK * sum(len(things) for things, _ in self._watched))

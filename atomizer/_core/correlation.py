@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from ..errors import AtomizerError
     from ..properties import Progress, Properties
@@ -18,6 +18,10 @@ class Expecting(Protocol):
 
     electron_id: str
     atom_id: str
+    due: float
+    """When to give it up, on the clock's `monotonic()`."""
+    is_cancelled: bool
+    """Whether it was asked to be stopped."""
 
     @property
     def link(self) -> object:
@@ -42,6 +46,11 @@ class Correlation:
 
     def __init__(self) -> None:
         self._expecting: dict[str, Expecting] = {}
+
+    @property
+    def expecting(self) -> Collection[Expecting]:
+        """A live view of those who wait."""
+        return self._expecting.values()
 
     def __len__(self) -> int:
         return len(self._expecting)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import traceback
 from asyncio import CancelledError
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from ..conductor import Settlement
-from ..properties import Failure
+from ..properties import Failure, Properties
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-    from ..properties import Properties
 
 __all__ = ("GIVE_BACK", "Verdict", "dispose", "failure_of", "interruption", "is_cancellation", "name_of", "sendable")
 
@@ -22,17 +21,17 @@ _MESSAGE_MOST = 4_000
 _TRACE_MOST = 16_000
 
 
-class Verdict(NamedTuple):
+class Verdict(Struct, frozen=True, gc=False):
     """What to do with a delivery: what to send, each confirmed, and then how to settle."""
 
-    reply: Properties | None
-    settlement: Settlement
+    reply: Properties | None = None
+    settlement: Settlement = Settlement.ACK
 
 
 GIVE_BACK = Verdict(None, Settlement.REQUEUE)
 """Nothing became of it here: the node stops, or lost its connection."""
 
-_ANSWERED_IN_SILENCE = Verdict(None, Settlement.ACK)
+_ANSWERED_IN_SILENCE = Verdict()
 
 
 def dispose(properties: Properties, reply_to: str) -> Verdict:
@@ -45,7 +44,7 @@ def dispose(properties: Properties, reply_to: str) -> Verdict:
     """
     if not reply_to:
         return _ANSWERED_IN_SILENCE
-    return Verdict(properties, Settlement.ACK)
+    return Verdict(properties)
 
 
 def failure_of(error: BaseException, *, kind: str) -> Failure:

@@ -1,10 +1,13 @@
 """
-Isolation: an atom's coroutine runs on a worker's task, but not as that task.
+Isolation: an atom's code runs on a worker's task, but not as that task.
 
 A task for each electron costs three to six times what driving its coroutine by hand does. So a worker drives it: in a
 context of its own, and with an identity of its own as `asyncio.current_task()`. What an atom leaves behind (a timeout
 not left, a cancel scope not left, `call_later(current_task().cancel)`) keeps that identity, and an identity whose atom
 is over cannot be cancelled: it never reaches the next electron.
+
+Everything that an atom's author wrote runs so: what makes the arguments and the instance, the atom, and what encodes
+the result. Nearly every electron needs one step for all of it.
 
 Source: "Extending asyncio" in the Python documentation (`asyncio.tasks._enter_task`, `_leave_task`).
 """
@@ -14,66 +17,65 @@ from __future__ import annotations
 import asyncio
 from asyncio import isfuture
 from asyncio.tasks import _enter_task, _leave_task  # pyright: ignore[reportPrivateUsage]  # documented, see above
-from contextvars import copy_context
+from collections.abc import Callable, Coroutine, Generator
+from contextvars import Context, copy_context
+from enum import Enum
 from types import coroutine
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
-from ..errors import Malformed
+from msgspec import Struct
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Generator
-    from contextvars import Context
-
-__all__ = ("AuthorsError", "Identity")
-
-T = TypeVar("T")
+__all__ = ("Identity", "Phase")
 
 
-class Identity:
+class Phase(Enum):
+    """What of an atom runs, or ran last."""
+
+    BONDING = "bonding"
+    """What makes its coroutine."""
+    RUNNING = "running"
+    """Itself."""
+    ENDING = "ending"
+    """What encodes its result."""
+
+
+_RUNNING, _ENDING = Phase.RUNNING, Phase.ENDING  # looked up on its class, a member costs as much as making a struct
+
+
+class Identity(Struct, eq=False, weakref=True):
     """
     What `asyncio.current_task()` is while an atom's own code runs: as much of a task as running code asks of one.
 
     Attributes:
-        value: What the atom returned, once it is over.
-        error: What the atom raised, once it is over.
+        host: The task that drives it.
+        loop: The loop it runs on.
+        context: What it runs in; None when it is over.
+        name: The atom, for logs.
+        finish: Encodes what the atom returned.
+        phase: What runs, or ran last.
+        value: What `finish` made of what the atom returned, once it is over.
+        error: What was raised, once it is over.
         forsaken: Set by the runtime before it cancels the worker: the coroutine is not stepped again.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_callbacks",
-        "_cancelling",
-        "_context",
-        "_coro",
-        "_fut_waiter",
-        "_host",
-        "_must_cancel",
-        "_name",
-        "_over",
-        "_thrown",
-        "_waits_for",
-        "error",
-        "forsaken",
-        "value",
-    )
-
-    # `_must_cancel` and `_fut_waiter` carry the names that anyio's cancel scopes look for on a task.
-
-    def __init__(self, host: asyncio.Task[Any], context: Context, name: str) -> None:
-        self._host = host
-        self._coro: Coroutine[Any, Any, Any] | None = None
-        self._context: Context | None = context
-        self._name = name
-        self._over = False
-        self._cancelling = 0
-        self._must_cancel = False
-        self._thrown: BaseException | None = None
-        self._fut_waiter: asyncio.Future[Any] | None = None
-        self._waits_for: Any = None
-        self._callbacks: list[tuple[Callable[[Identity], object], Context | None]] | None = None
-        self.value: Any = None
-        self.error: BaseException | None = None
-        self.forsaken: bool = False
+    host: asyncio.Task[Any]
+    loop: asyncio.AbstractEventLoop
+    context: Context | None
+    name: str
+    finish: Callable[[Any], Any]
+    phase: Phase = Phase.BONDING
+    value: Any = None
+    error: BaseException | None = None
+    forsaken: bool = False
+    _coro: Coroutine[Any, Any, Any] | None = None
+    _over: bool = False
+    _cancelling: int = 0
+    _waits_for: Any = None
+    _callbacks: list[tuple[Callable[[Identity], object], Context | None]] | None = None
+    # these two carry the names that anyio's cancel scopes look for on a task
+    _must_cancel: bool = False
+    _fut_waiter: asyncio.Future[Any] | None = None
+    _thrown: BaseException | None = None
 
     def cancel(self, msg: object = None) -> bool:
         """Throw a `CancelledError` into the atom at its next step; nothing if it is over."""
@@ -133,11 +135,11 @@ class Identity:
 
     def get_name(self) -> str:
         """The atom and its electron, for logs."""
-        return self._name
+        return self.name
 
     def set_name(self, value: object) -> None:
         """Rename it; only this electron is affected."""
-        self._name = str(value)
+        self.name = str(value)
 
     def get_coro(self) -> Coroutine[Any, Any, Any] | None:
         """The atom's coroutine; None before it is made."""
@@ -145,16 +147,16 @@ class Identity:
 
     def get_context(self) -> Context:
         """The context the atom runs in, or this one when it is over."""
-        return self._context or copy_context()
+        return self.context or copy_context()
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
         """The loop it runs on."""
-        return self._host.get_loop()
+        return self.loop
 
     def add_done_callback(self, fn: Callable[[Identity], object], /, *, context: Context | None = None) -> None:
         """Have a function called soon after the atom is over."""
         if self._over:
-            self.get_loop().call_soon(fn, self, context=context)
+            self.loop.call_soon(fn, self, context=context)
         elif self._callbacks is None:
             self._callbacks = [(fn, context)]
         else:
@@ -168,49 +170,43 @@ class Identity:
         return removed
 
     def __repr__(self) -> str:
-        return f"<Identity {self._name!r} {'over' if self._over else 'running'} on {self._host.get_name()!r}>"
+        return f"<Identity {self.name!r} {'over' if self._over else 'running'} on {self.host.get_name()!r}>"
 
-    def call(self, function: Callable[..., T], *args: Any) -> T:
+    def begin(self, bond: Callable[..., Coroutine[Any, Any, Any]], *args: Any) -> bool:
         """
-        Call a function as the atom: its author's code for arguments, state and result runs like the atom itself.
+        Have the atom's coroutine made, and take its first step.
 
-        Raises:
-            AuthorsError: It raised; even `SystemExit` is an answer here, and not the end of the worker.
-            ValueError, Malformed: It refused.
+        Whatever its author's code raises is in `error` then: it never raises here.
+
+        Args:
+            bond: Makes the coroutine.
+            args: What it is called with.
+
+        Returns:
+            Whether it goes on: `drive` takes it to its end.
         """
-        host, loop, run = self._host, self._host.get_loop(), self.get_context().run
-        _leave_task(loop, host)
-        _enter_task(loop, self)  # type: ignore[arg-type]  # it is what running code asks of a task
-        try:
-            return run(function, *args)
-        except (ValueError, Malformed):
-            raise
-        except BaseException as error:
-            raise AuthorsError(error) from error
-        finally:
-            _leave_task(loop, self)  # type: ignore[arg-type]  # as above
-            _enter_task(loop, host)
+        return self._step(self._bond, bond, args)
 
     @coroutine
-    def drive(self, coro: Coroutine[Any, Any, Any]) -> Generator[Any, Any, None]:
+    def drive(self) -> Generator[Any, Any, None]:
         """
-        Run the atom's coroutine to its end, on the task that awaits this.
+        Take an atom that goes on to its end, on the task that awaits this.
 
-        What it returns is in `value` then, what it raises in `error`: an atom's exception never raises here.
+        What becomes of it is in `value` or `error` then: an atom's exception never raises here.
 
         Raises:
             CancelledError: The host was cancelled and the atom is forsaken: the coroutine is left where it stands.
 
         Cancellation: of the host goes on to the atom.
         """
-        self._coro = coro
-        step: Callable[[Any], Any] = coro.send
-        value: Any = None
+        coro = self._coro
+        assert coro is not None  # noqa: S101  # it has begun
+        going = True
         try:
-            while self._step(step, value):
+            while going:
+                step: Callable[[Any], Any] = coro.send
                 try:
                     value = yield self._waits_for
-                    step = coro.send
                 except GeneratorExit:  # the loop is gone
                     raise
                 except BaseException as error:
@@ -219,56 +215,63 @@ class Identity:
                     step, value = coro.throw, error
                 finally:
                     self._fut_waiter = self._waits_for = None
+                if self._must_cancel:
+                    self._must_cancel = False
+                    step, value = coro.throw, asyncio.CancelledError()
+                elif self._thrown is not None:
+                    step, value, self._thrown = coro.throw, self._thrown, None
+                going = self._step(self._go_on, step, value)
         finally:
             self._over = True
-            self._tell_callbacks()
 
-    def _step(self, step: Callable[[Any], Any], value: Any) -> bool:
-        """Take the coroutine one step on, as itself. Returns whether it goes on: it then waits for `_waits_for`."""
-        host, loop = self._host, self._host.get_loop()
-        if self._must_cancel and self._coro is not None:
-            self._must_cancel = False
-            step, value = self._coro.throw, asyncio.CancelledError()
-        elif self._thrown is not None and self._coro is not None:
-            step, value, self._thrown = self._coro.throw, self._thrown, None
+    def end(self) -> None:
+        """Be over for good: nothing can cancel this, and it knows nothing any more of the flight."""
+        self._over = True
+        self.context = None
+        for fn, context in self._callbacks or ():
+            self.loop.call_soon(fn, self, context=context)
+        self._callbacks = None
+
+    def _step(self, inside: Callable[[Any, Any], Any], first: Any, second: Any) -> bool:
+        """Take the atom one step on, as itself. Returns whether it goes on: it then waits for `_waits_for`."""
+        host, loop = self.host, self.loop
         _leave_task(loop, host)
-        _enter_task(loop, self)  # type: ignore[arg-type]  # as above
+        _enter_task(loop, self)  # type: ignore[arg-type]  # it is what running code asks of a task
         try:
-            self._waits_for = waiter = self.get_context().run(step, value)
-        except StopIteration as end:
-            self.value = end.value
-            return False
+            waiter = self.get_context().run(inside, first, second)
         except BaseException as error:  # whatever an atom raises is its answer, never our end
             trace = error.__traceback__
             # without this frame, which knows it; and past what its author made of the method
             self.error = BaseException.with_traceback(error, trace and trace.tb_next)
+            self._over = True
             return False
         finally:
             _leave_task(loop, self)  # type: ignore[arg-type]  # as above
             _enter_task(loop, host)
+        if waiter is _OVER:
+            self._over = True
+            return False
+        self._waits_for = waiter
         self._fut_waiter = waiter if isfuture(waiter) else None  # junk is the host task's to refuse
         if self._must_cancel and self._cancel_waiting():
             self._must_cancel = False
         return True
 
-    def end(self) -> None:
-        """Be over for good: nothing can cancel this, and it knows nothing any more of the flight."""
-        self._over = True
-        self._context = None
+    def _bond(self, bond: Callable[..., Coroutine[Any, Any, Any]], args: tuple[Any, ...]) -> Any:
+        """Do the first step, inside of the atom's context."""
+        self._coro = coro = bond(*args)
+        self.phase = _RUNNING
+        return self._go_on(coro.send, None)
 
-    def _tell_callbacks(self) -> None:
-        for fn, context in self._callbacks or ():
-            self.get_loop().call_soon(fn, self, context=context)
+    def _go_on(self, step: Callable[[Any], Any], value: Any) -> Any:
+        """Do a step, inside of the atom's context; after the last one, encode the result there too."""
+        try:
+            return step(value)
+        except StopIteration as end:
+            returned = end.value
+        self.phase = _ENDING
+        self.value = self.finish(returned)
+        return _OVER
 
 
-class AuthorsError(Exception):
-    """
-    What the code of an atom's author raised outside of the atom itself.
-
-    Attributes:
-        inner: The exception.
-    """
-
-    def __init__(self, inner: BaseException) -> None:
-        self.inner = inner
-        super().__init__(inner)
+_OVER = object()

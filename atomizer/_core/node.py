@@ -16,7 +16,7 @@ from ..events import RuntimeFaulted
 from .alarm import Alarm
 from .correlation import Correlation
 from .credit import allot, bounded
-from .flight import Flights
+from .flights import Flights
 from .outbound import Outbound
 from .pump import Pump
 from .remember import Remembered
@@ -56,9 +56,12 @@ class Node:
         links: Its conductors by name, in the order in which they were named.
         stopping: Set when it takes nothing new any more.
         fault: What went wrong in atomizer itself, if anything did.
+        take_reply: Takes what comes back to this node. To be set before it is opened.
     """
 
-    def __init__(  # noqa: PLR0913  # everything a runtime knows of itself, by name
+    take_reply: Callable[[Delivery], None]
+
+    def __init__(  # everything a runtime knows of itself, by name
         self,
         name: str,
         *,
@@ -68,7 +71,6 @@ class Node:
         serve: bool,
         alone: bool,
         make_bond: Callable[[Flight], Bond],
-        on_reply: Callable[[Delivery], None],
         on_fault: Callable[[], None],
     ) -> None:
         self.loop = loop = asyncio.get_running_loop()
@@ -82,7 +84,6 @@ class Node:
         self._serve = serve
         self._alone = alone
         self._hurried = False
-        self._on_reply = on_reply
         self._on_fault = on_fault
         self._pumps: dict[str, Pump] = {}
         self._keepers: dict[str, asyncio.Task[None]] = {}
@@ -95,11 +96,18 @@ class Node:
         self.outbound = Outbound(name, settings=settings, broadcast=broadcast, tasks=self.tasks)
         self.threads = Threads(loop, f"atomizer-{name}")
         self.report = Report(broadcast)
-        self.turns = Turns(settings.processes or usable_cores(), self._make_processes)
+        self.turns = Turns(
+            loop,
+            self.alarm,
+            most_processes=settings.processes or usable_cores(),
+            make_processes=self._make_processes,
+        )
         self.flights = Flights(
             name,
+            loop=loop,
             settings=settings,
             registry=registry,
+            broadcast=broadcast,
             report=self.report,
             alarm=self.alarm,
             tasks=self.tasks,
@@ -228,7 +236,7 @@ class Node:
             settings=self._settings,
             broadcast=self._broadcast,
             tasks=self.tasks,
-            on_reply=self._on_reply,
+            on_reply=self.take_reply,
             on_control=self.take_control,
         )
         self.links[conductor.name] = link
@@ -292,7 +300,7 @@ class Node:
 
     def _is_hopeless(self) -> bool:
         """Whether waiting is in vain: somebody is in a hurry, or what is left waits for children that nobody runs."""
-        return self._hurried or (self._alone and all(flight.hold.lent for flight in self.flights.under_way))
+        return self._hurried or (self._alone and all(flight.lends for flight in self.flights.under_way))
 
     async def _give_back(self) -> None:
         for flight in self.flights.under_way:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from itertools import count
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
-from msgspec import structs
+from msgspec import Struct, structs
 
+from ..annotations import Reader
 from ..conductor import Capability, Frame, Lane, Route, Spread
 from ..control import Cancel
 from ..electron import Electron
 from ..errors import CapabilityMissing, ConductorError, TooLarge
 from ..events import ElectronSent
-from ..options import NOTHING_SAID
+from ..options import NOTHING_SAID, Options
+from ..payload import Bind
 
 if TYPE_CHECKING:
-    from ..options import Options
+    from collections.abc import Callable
+
     from ..payload import Payload
     from ..settings import Settings
     from .broadcast import Broadcast
@@ -24,32 +27,87 @@ if TYPE_CHECKING:
     from .supervision import Link
     from .tasks import Tasks
 
-__all__ = ("Outbound",)
+__all__ = ("Address", "Outbound", "Target", "address")
+
+
+class Target(Protocol):
+    """An atom as its asker sees it."""
+
+    atom_id: str
+    route: str
+    defaults: Options
+    raises: tuple[type[BaseException], ...]
+    kept: tuple[Options, Address] | None
+
+    @property
+    def bind(self) -> Bind:
+        """What makes a payload of the call's arguments."""
+        ...
+
+    @property
+    def read(self) -> Reader:
+        """What reads the result as the atom's declared type."""
+        ...
+
+
+class Address(Struct, eq=False):
+    """
+    What is the same for all electrons of one atom with the same options.
+
+    Attributes:
+        atom_id: The atom.
+        route: Where they go.
+        options: How they are treated.
+        bind: Makes a payload of the call's arguments.
+        read: Reads the result.
+        is_plain: Nothing is said of them but, perhaps, a timeout.
+        has_reply: Somebody waits for their properties.
+    """
+
+    atom_id: str
+    route: Route
+    options: Options
+    bind: Bind
+    read: Reader
+    is_plain: bool
+    has_reply: bool
+
+
+def address(target: Target, options: Options) -> Address:
+    """Work out what is the same for all electrons of one atom with the same options."""
+    is_plain = options is NOTHING_SAID or options == Options(timeout=options.timeout)
+    to = Route(Lane.WORK, target.route, options.node or "")
+    return Address(
+        target.atom_id, to, options, target.bind, target.read, is_plain, has_reply=options.reply is not False
+    )
 
 
 class Outbound:
-    """The way out of a node."""
+    """
+    The way out of a node.
+
+    Attributes:
+        new_id: Makes an electron id: random for this start, counted within it.
+    """
 
     def __init__(self, node: str, *, settings: Settings, broadcast: Broadcast, tasks: Tasks) -> None:
         self._node = node
         self._settings = settings
-        self._clock = settings.clock
+        self._most_bytes = settings.max_payload_bytes
+        self._monotonic = settings.clock.monotonic
+        self._utc_ns = settings.clock.utc_ns
         self._broadcast = broadcast
         self._tasks = tasks
-        self._prefix = f"{settings.random.getrandbits(64):016x}-"
-        self._counter = count(1)
-
-    def new_id(self) -> str:
-        """Make an electron id: random for this start, counted within it."""
-        return self._prefix + str(next(self._counter))
+        prefix = f"{settings.random.getrandbits(64):016x}-"
+        self.new_id: Callable[[], str] = map(prefix.__add__, map(str, count(1))).__next__
 
     def deadline(self, options: Options, parent: Flight | None) -> float:
         """Decide when a new electron's life ends, on `monotonic()`: a child never outlives its parent."""
-        own = inf if options.timeout is None else self._clock.monotonic() + options.timeout
+        own = inf if options.timeout is None else self._monotonic() + options.timeout
         return own if parent is None else min(own, parent.deadline)
 
     def electron(
-        self, electron_id: str, atom_id: str, payload: Payload, options: Options, parent: Flight | None, deadline: float
+        self, electron_id: str, to: Address, payload: Payload, parent: Flight | None, deadline: float
     ) -> Electron:
         """
         Make an electron of a call.
@@ -57,75 +115,78 @@ class Outbound:
         Raises:
             TooLarge: The payload is over `Settings.max_payload_bytes`.
         """
-        body, content_type = payload
-        if len(body) > self._settings.max_payload_bytes:
-            raise TooLarge(len(body), self._settings.max_payload_bytes)
-        above = None if parent is None else parent.electron
-        budget = None if deadline == inf else max(0.0, deadline - self._clock.monotonic())
+        if len(payload.body) > self._most_bytes:
+            raise TooLarge(len(payload.body), self._most_bytes)
+        budget = deadline_ns = None
+        if deadline < inf:
+            left = deadline - self._monotonic()
+            budget = left if left > 0 else 0.0
+            deadline_ns = self._utc_ns() + int(budget * 1e9)
+        said = _NOTHING if parent is None and to.is_plain else _said(to.options, parent)
         return Electron(
             id=electron_id,
-            atom_id=atom_id,
+            atom_id=to.atom_id,
             sender=self._node,
-            payload=body,
-            content_type=content_type,
-            deadline_ns=None if budget is None else self._clock.utc_ns() + int(budget * 1e9),
+            payload=payload.body,
+            content_type=payload.content_type,
+            deadline_ns=deadline_ns,
             budget=budget,
-            limit=None if options.limit == inf else options.limit,
-            soft_limit=None if options.soft_limit == inf else options.soft_limit,
-            copy_state=options.copy_state,
-            parent="" if above is None or options.detached else above.id,
-            trace="" if above is None else above.trace,
-            reply=options.reply is not False,
+            **said,
         )
 
-    def post_nowait(self, link: Link, electron: Electron, route: str, options: Options) -> bool:
-        """Send an electron if that needs no waiting."""
-        if options is not NOTHING_SAID:
-            _check_capabilities(link, options)
-        return link.send_nowait(self._frame(link, electron, route, options)) and self._sent(link, electron)
+    def post_nowait(self, link: Link, electron: Electron, to: Address) -> bool:
+        """
+        Send an electron if that needs no waiting.
 
-    async def post(self, link: Link, electron: Electron, route: str, options: Options, deadline: float) -> None:
+        Raises:
+            CapabilityMissing: The conductor cannot do what the options ask for.
+        """
+        if not to.is_plain:
+            _check_capabilities(link, to.options)
+        is_sent = link.send_nowait(self._frame(link, electron, to))
+        if is_sent and self._broadcast.listening:
+            self._tell_sent(link, electron)
+        return is_sent
+
+    async def post(self, link: Link, electron: Electron, to: Address, deadline: float) -> None:
         """
         Send an electron, and return once the other side has it.
 
         Raises:
-            CapabilityMissing: The conductor cannot do what the options ask for.
             NobodyThere, TooLarge, Overloaded, ConductorBroken, ConductorUnavailable: As `Link.send`.
         """
-        until = min(deadline, self._clock.monotonic() + self._settings.send_patience)
-        frame = self._frame(link, electron, route, options)
-        await link.send(frame, until, lambda: self._frame(link, self._renewed(electron, deadline), route, options))
-        self._sent(link, electron)
-
-    def _sent(self, link: Link, electron: Electron) -> bool:
+        until = min(deadline, self._monotonic() + self._settings.send_patience)
+        frame = self._frame(link, electron, to)
+        await link.send(frame, until, lambda: self._frame(link, self._renewed(electron, deadline), to))
         if self._broadcast.listening:
-            self._broadcast.emit(
-                ElectronSent, electron_id=electron.id, atom_id=electron.atom_id, conductor=link.name, attempt=1
-            )
-        return True
+            self._tell_sent(link, electron)
 
     def cancel(self, link: Link, electron_id: str) -> None:
         """Tell every node to stop an electron. The CONTROL lane may lose it, so nothing waits for it here."""
         codec = link.conductor.codec
         body = codec.encode_control(Cancel(electron_id=electron_id))
-        frame = Frame(Route(Lane.CONTROL, spread=Spread.ALL), body, codec.content_type, electron_id)
+        frame = Frame(_EVERY_NODE, body, codec.content_type, electron_id)
         if not link.send_nowait(frame):
             self._tasks.start(self._send_control(link, frame), f"atomizer cancel {electron_id}")
 
     async def _send_control(self, link: Link, frame: Frame) -> None:
         try:
-            await link.send(frame, self._clock.monotonic() + self._settings.cancel_grace)
+            await link.send(frame, self._monotonic() + self._settings.cancel_grace)
         except ConductorError:
             return  # this lane may lose: the asker is answered by its own clock
 
-    def _frame(self, link: Link, electron: Electron, route: str, options: Options) -> Frame:
+    def _frame(self, link: Link, electron: Electron, to: Address) -> Frame:
         codec = link.conductor.codec
+        body = codec.encode_electron(electron)
+        if to.is_plain:
+            return Frame(to.route, body, codec.content_type, electron.id, self._node)
+        options = to.options
         return Frame(
-            Route(Lane.WORK, route, options.node or ""),
-            codec.encode_electron(electron),
+            to.route,
+            body,
             codec.content_type,
             electron.id,
-            self._node if electron.reply else "",
+            self._node if to.has_reply else "",
             options.key or "",
             options.priority or 0,
             options.delay or 0.0,
@@ -135,7 +196,31 @@ class Outbound:
         """Bring the budget of an electron up to now: it is sent again, later."""
         if electron.budget is None:
             return electron
-        return structs.replace(electron, budget=max(0.0, deadline - self._clock.monotonic()))
+        return structs.replace(electron, budget=max(0.0, deadline - self._monotonic()))
+
+    def _tell_sent(self, link: Link, electron: Electron) -> None:
+        self._broadcast.emit(
+            ElectronSent, electron_id=electron.id, atom_id=electron.atom_id, conductor=link.name, attempt=1
+        )
+
+
+_NOTHING: dict[str, Any] = {}
+_EVERY_NODE = Route(Lane.CONTROL, spread=Spread.ALL)
+
+
+def _said(options: Options, parent: Flight | None) -> dict[str, Any]:
+    """Return what an electron carries of its options and of its parent."""
+    said: dict[str, Any] = {
+        "limit": None if options.limit == inf else options.limit,
+        "soft_limit": None if options.soft_limit == inf else options.soft_limit,
+        "copy_state": options.copy_state,
+        "reply": options.reply is not False,
+    }
+    above = None if parent is None else parent.electron
+    if above is not None:
+        said["trace"] = above.trace
+        said["parent"] = "" if options.detached else above.id
+    return said
 
 
 def _check_capabilities(link: Link, options: Options) -> None:

@@ -30,14 +30,13 @@ class Outcomes:
 
     def completed(self, flight: Flight, electron: Electron, result: Payload) -> Properties:
         """The atom returned, and its result can be sent."""
-        body, content_type = result
         return Properties(
             electron_id=electron.id,
             atom_id=electron.atom_id,
             started_ns=flight.started_ns,
             ended_ns=self._utc_ns(),
-            result=body,
-            content_type=content_type,
+            result=result.body,
+            content_type=result.content_type,
             attempt=electron.attempt,
             node=self._node,
         )

@@ -10,7 +10,7 @@ from .flight import Flight
 
 if TYPE_CHECKING:
     from ..conductor import Connection, Delivery
-    from .flight import Flights
+    from .flights import Flights
     from .slots import Slots
     from .supervision import Link
     from .tasks import Tasks
@@ -66,40 +66,55 @@ class Pump:
     async def _work(self) -> None:
         me = asyncio.current_task()
         assert me is not None  # noqa: S101  # a worker is a task
+        waiting, slots = self._waiting, self._slots
         try:
-            while self._open and self._slots.free > 0:
-                self._waiting[me] = None
+            while self._open and slots.free > 0:
+                waiting[me] = None
                 try:
                     connection, delivery = await self.link.receive_work()
                 finally:
-                    self._waiting.pop(me, None)
+                    waiting.pop(me, None)
                 self.prime()
-                await self._fly(connection, delivery, me)
-                if me.cancelling() or len(self._waiting) > max(1, self._slots.free):
+                if not slots.take():
+                    await self._take_slot(connection, delivery)
+                await self._fly_on(connection, delivery, me)
+                if me.cancelling() or len(waiting) > max(1, slots.free):
                     return  # somebody else cancelled it, or more wait than there are slots for
-                await self._let_the_loop_turn()
         finally:
-            self._waiting.pop(me, None)
+            waiting.pop(me, None)
             self.workers -= 1
             self._loop.call_later(_A_MOMENT, self.prime)  # whatever ended this worker, the next electron finds one
 
-    async def _fly(self, connection: Connection, delivery: Delivery, me: asyncio.Task[None]) -> None:
+    async def _take_slot(self, connection: Connection, delivery: Delivery) -> None:
+        """Wait for a slot. The delivery is given back if that is cancelled."""
         try:
-            hold = await self._slots.hold()
+            await self._slots.wait()
         except BaseException:
             await self.link.settle(connection, delivery, Settlement.REQUEUE)
             raise
+
+    async def _fly_on(self, connection: Connection, delivery: Delivery, me: asyncio.Task[None]) -> None:
+        """Fly a delivery, and with the same slot what is there after it. Gives the slot back."""
+        slots, link, fly = self._slots, self.link, self._flights.fly
+        flight = None
         try:
-            if self._open:
-                await self._flights.fly(Flight(self.link, connection, delivery, hold))
-            else:  # closed while it waited for a slot: this is something new
-                await self.link.settle(connection, delivery, Settlement.REQUEUE)
+            while self._open:
+                flight = Flight(link, connection, delivery, slots, me)
+                await fly(flight)
+                self._since_turn += 1
+                if self._since_turn >= _TURN:
+                    self._since_turn = 0
+                    await asyncio.sleep(0)
+                if flight.hold is not None or slots.wanted or me.cancelling():
+                    return
+                next_one = link.receive_work_nowait() if self._open else None  # type: ignore[redundant-expr]  # closed while it flew
+                if next_one is None:
+                    return
+                connection, delivery = next_one
+            await link.settle(connection, delivery, Settlement.REQUEUE)  # closed meanwhile: this is something new
         finally:
             self._waiting[me] = None  # before the slot is free, or another worker would be started for it
-            hold.end()
-
-    async def _let_the_loop_turn(self) -> None:
-        self._since_turn += 1
-        if self._since_turn >= _TURN:
-            self._since_turn = 0
-            await asyncio.sleep(0)
+            if flight is None or flight.hold is None:
+                slots.release()
+            else:
+                flight.hold.end()

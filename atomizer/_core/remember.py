@@ -31,9 +31,14 @@ class Remembered:
         self._since.pop(electron_id, None)
 
     def holds(self, electron_id: str) -> bool:
-        """Whether an id is remembered. Costs next to nothing while none is."""
-        since = self._since.get(electron_id) if self._since else None
+        """Whether an id is remembered."""
+        since = self._since.get(electron_id)
         return since is not None and self._clock.monotonic() - since <= self._seconds
+
+    @property
+    def any(self) -> bool:
+        """Whether any is."""
+        return bool(self._since)
 
     def __len__(self) -> int:
         return len(self._since)

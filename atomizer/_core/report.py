@@ -44,7 +44,8 @@ class Report:
         failure = properties.failure
         if failure is None:
             self.completed += 1
-            self.tell(ElectronCompleted, flight)
+            if self._broadcast.listening:
+                self.tell(ElectronCompleted, flight)
         else:
             self.failed += 1
             if self._broadcast.listening:

@@ -34,11 +34,15 @@ class Slots:
         self._resuming: deque[asyncio.Future[None]] = deque()
         self._waiting: deque[asyncio.Future[None]] = deque()
 
-    async def hold(self) -> Hold:
-        """Wait for a slot and take it. Cancellation: it is not taken."""
+    @property
+    def wanted(self) -> bool:
+        """Whether somebody waits for a slot."""
+        return bool(self._resuming or self._waiting) or self.free < 0
+
+    async def wait(self) -> None:
+        """Take a slot, as soon as one is free. Cancellation: it is not taken."""
         if not self.take():
             await self._queue(self._waiting)
-        return Hold(self)
 
     def take(self) -> bool:
         """Take a slot if one is free."""
@@ -89,7 +93,7 @@ class Slots:
 
 class Hold:
     """
-    One atom's hold on a slot.
+    One atom's hold on the slot that was taken for it.
 
     The slot is lent as long as any strand of the atom waits for a child. It is taken back only when none does: a strand
     that kept the slot while another one waits could keep it from that child for ever.

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ("Link", "LinkState", "pause_before")
 
+_WORK = Lane.WORK
 _REPLY_CREDIT = 1_000  # replies are settled in the turn they come, so this only bounds what one turn brings
 
 
@@ -132,13 +133,22 @@ class Link:
                 await self._changed.wait()
                 continue
             try:
-                delivery = connection.receive_nowait(Lane.WORK)
-                if delivery is None:
-                    delivery = await connection.receive(Lane.WORK)
+                delivery = connection.receive_nowait(_WORK) or await connection.receive(_WORK)
             except ConductorError:
                 await self._gone(connection)
             else:
                 return connection, delivery
+
+    def receive_work_nowait(self) -> tuple[Connection, Delivery] | None:
+        """Return the next electron if there is one now."""
+        connection = self.connection
+        if connection is None:
+            return None
+        try:
+            delivery = connection.receive_nowait(_WORK)
+        except ConductorError:
+            return None  # `receive_work` meets the same, and waits for the next connection
+        return None if delivery is None else (connection, delivery)
 
     def plan(self, work: dict[Route, int]) -> None:
         """Say which routes to take electrons from, with how much credit, before the first connection."""

@@ -7,40 +7,28 @@ others run meanwhile. Nothing of it has begun until then, so it can still expire
 
 from __future__ import annotations
 
+from contextvars import copy_context
+from math import inf
 from typing import TYPE_CHECKING
 
 from ..errors import WaitsForItself
 from .gate import Gate
+from .identity import Identity
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Collection
 
     from ..definition import Definition
+    from .alarm import Alarm
     from .flight import Flight
-    from .processes import Process, Processes
+    from .processes import Processes
     from .slots import Hold
+    from .turn import Turn
 
-__all__ = ("Turn", "Turns", "refuse_waiting_for_itself")
+__all__ = ("Turns", "refuse_waiting_for_itself")
 
 _AHEAD = 2  # electrons for each child process: one that runs, and one that is here when it ends
-
-
-class Turn:
-    """
-    One electron's turn.
-
-    Attributes:
-        gate: The gate that it is inside of.
-        process: The child process that it has.
-        has_come: Whether it waits no longer.
-    """
-
-    __slots__ = ("gate", "has_come", "process")
-
-    def __init__(self) -> None:
-        self.gate: Gate | None = None
-        self.process: Process | None = None
-        self.has_come = False
 
 
 class Turns:
@@ -56,9 +44,18 @@ class Turns:
         processes: The pool of child processes, if one was needed.
     """
 
-    def __init__(self, most_processes: int, make_processes: Callable[[], Processes]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        alarm: Alarm,
+        *,
+        most_processes: int,
+        make_processes: Callable[[], Processes],
+    ) -> None:
         self.waiting = 0
         self.processes: Processes | None = None
+        self._loop = loop
+        self._alarm = alarm
         self._most_processes = most_processes
         self._make_processes = make_processes
         self._gates: dict[str, Gate] = {}
@@ -70,29 +67,54 @@ class Turns:
         of_use = _AHEAD * self._most_processes
         return of_use if definition.concurrency is None else min(of_use, definition.concurrency)
 
-    def take_nowait(self, turn: Turn, definition: Definition) -> bool:
-        """Take a turn if that needs no waiting."""
+    async def wait_for(self, turn: Turn, flight: Flight, definition: Definition) -> BaseException | None:
+        """
+        Wait as the atom will run: whatever would stop it then ends the waiting now.
+
+        Returns:
+            What ended it, if that was an exception. Whether the turn has come is in `turn.has_come`.
+        """
+        if self._take_nowait(turn, definition):
+            turn.has_come = True
+            return None
+        waiting = Identity(flight.worker, self._loop, copy_context(), definition.atom_id, _nothing)
+        flight.identity = waiting
+        flight.due = flight.deadline
+        self._alarm.wake_by(flight.due)
+        try:
+            if waiting.begin(self._take, turn, flight.holding(), definition):
+                await waiting.drive()
+        finally:
+            flight.due = inf
+            waiting.end()
+        turn.has_come = waiting.error is None and flight.told is None
+        return waiting.error
+
+    def _take_nowait(self, turn: Turn, definition: Definition) -> bool:
+        """Take a turn if that needs no waiting; else what it has is a part of it."""
+        if definition.concurrency is not None:
+            gate = self._gate(definition)
+            if not gate.enter_nowait():
+                return False
+            turn.gate = gate
         if definition.isolation is not None:
-            return False
-        gate = self._gate(definition)
-        if not gate.enter_nowait():
-            return False
-        turn.gate = gate
+            turn.process = self._pool().take_nowait()
+            return turn.process is not None
         return True
 
-    async def take(self, turn: Turn, definition: Definition, hold: Hold) -> None:
+    async def _take(self, turn: Turn, hold: Hold, definition: Definition) -> None:
         """
-        Wait for a turn, without a slot.
+        Wait for what a turn has not, without a slot.
 
         Raises:
-            Whatever keeps a child process from starting.
+            Whatever keeps the pool of child processes from its work.
 
         Cancellation: leaves the queues; what the turn has then is for `give_back`.
         """
         hold.step_aside()
         self.waiting += 1
         try:
-            if definition.concurrency is not None:
+            if definition.concurrency is not None and turn.gate is None:
                 gate = self._gate(definition)
                 await gate.enter()
                 turn.gate = gate
@@ -133,6 +155,10 @@ class Turns:
         else:
             gate.set_most(most)
         return gate
+
+
+def _nothing(value: object) -> None:
+    """Waiting has no result."""
 
 
 def refuse_waiting_for_itself(definition: Definition, asker: Flight, flying: Collection[Flight]) -> None:

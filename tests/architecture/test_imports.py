@@ -26,7 +26,7 @@ LAYERS = (
     tuple(f"_core.{name}" for name in DECIDERS),
     ("_core.outcome", "_core.report", "_core.stopping", "_core.tasks", "_core.threads", "_core.alarm"),
     ("_core.identity", "_core.broadcast", "_core.slots"),
-    ("_core.supervision", "_core.outbound", "_core.flight", "_core.pump", "_core.node"),
+    ("_core.supervision", "_core.outbound", "_core.flight", "_core.flights", "_core.pump", "_core.node"),
     ("handle", "results", "health", "asker", "bonded", "runtime", "script", "dead_letters", "telemetry"),
     ("cli", "__main__", "testing"),
 )

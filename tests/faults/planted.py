@@ -26,24 +26,23 @@ class Bug(NamedTuple):
 
 BUGS = {
     "acknowledges unless something says otherwise": Bug(
-        "_core/flight.py",
-        "        settlement = Settlement.REQUEUE  # the honest answer until we know better\n",
+        "_core/flights.py",
+        "        settlement = _REQUEUE  # the honest answer until we know better\n",
         "        settlement = Settlement.ACK\n",
     ),
     "acknowledges before the reply is confirmed": Bug(
-        "_core/flight.py",
-        "            if verdict.reply is not None:\n                await self._reply(flight, verdict.reply)\n",
-        "            settlement = verdict.settlement\n"
-        "            if verdict.reply is not None:\n                await self._reply(flight, verdict.reply)\n",
+        "_core/flights.py",
+        "                    await self._send(flight, frame)\n            settlement = verdict.settlement\n",
+        "                    settlement = verdict.settlement\n                    await self._send(flight, frame)\n"
+        "            settlement = verdict.settlement\n",
     ),
     "sends the reply when all is settled": Bug(
-        "_core/flight.py",
-        "            if verdict.reply is not None:\n                await self._reply(flight, verdict.reply)\n",
-        "            if verdict.reply is not None:\n"
-        '                self._tasks.start(self._reply(flight, verdict.reply), "reply")\n',
+        "_core/flights.py",
+        "                    await self._send(flight, frame)\n",
+        '                    self._tasks.start(self._send(flight, frame), "reply")\n',
     ),
     "takes a broken connection for a reply without receiver": Bug(
-        "_core/flight.py",
+        "_core/flights.py",
         "        except NobodyThere as error:\n            self._report.tell(PropertiesUnclaimed",
         "        except ConductorError as error:\n            self._report.tell(PropertiesUnclaimed",
     ),
@@ -58,7 +57,7 @@ BUGS = {
         "GIVE_BACK = Verdict(None, Settlement.REJECT)",
     ),
     "settles again what was settled at once": Bug(
-        "_core/flight.py",
+        "_core/flights.py",
         "            if not flight.link.settle_nowait(flight.connection, flight.delivery, settlement):\n"
         "                await flight.link.settle",
         "            flight.link.settle_nowait(flight.connection, flight.delivery, settlement)\n"
@@ -66,11 +65,11 @@ BUGS = {
         "                await flight.link.settle",
     ),
     "drops what comes a second time": Bug(
-        "_core/flight.py",
+        "_core/flights.py",
         "        flight.electron = electron\n",
         "        flight.electron = electron\n"
         "        if flight.delivery.redelivered:\n"
-        "            return Verdict(None, Settlement.ACK)\n",
+        "            return Verdict()\n",
     ),
     "answers results alone": Bug(
         "_core/disposition.py",
@@ -79,8 +78,8 @@ BUGS = {
     ),
     "sends no deadline": Bug(
         "_core/outbound.py",
-        "        budget = None if deadline == inf else max(0.0, deadline - self._clock.monotonic())\n",
-        "        budget = None\n",
+        "        if deadline < inf:\n            left = deadline",
+        "        if deadline < 0:\n            left = deadline",
     ),
     "lets children live as long as they like": Bug(
         "_core/outbound.py",
@@ -89,14 +88,13 @@ BUGS = {
     ),
     "sends the first budget again": Bug(
         "_core/outbound.py",
-        "        return structs.replace(electron, budget=max(0.0, deadline - self._clock.monotonic()))\n",
+        "        return structs.replace(electron, budget=max(0.0, deadline - self._monotonic()))\n",
         "        return structs.replace(electron, deadline_ns=None)\n",
     ),
     "forgets who waits when sending is not done at once": Bug(
         "asker.py",
-        "            if not self._outbound.post_nowait(link, electron, target.route, options):\n",
-        "            if not self._outbound.post_nowait(link, electron, target.route, options):\n"
-        "                self._correlation.take(electron.id)\n",
+        "        if not is_sent:\n",
+        "        if not is_sent:\n            self._correlation.take(electron.id)\n",
     ),
     "still waits for what was not sent": Bug(
         "asker.py",
@@ -115,12 +113,12 @@ BUGS = {
     ),
     "keeps a slot when its atom has failed": Bug(
         "_core/pump.py",
-        "            hold.end()\n",
-        "            if not self._flights.abandoned:\n                hold.end()\n",
+        "                slots.release()\n",
+        "                if flight is None or flight.told is None:\n                    slots.release()\n",
     ),
     "does not lend the slot of who waits": Bug(
         "handle.py",
-        "    flight.hold.lend()\n",
+        "    hold.lend()\n",
         "    return await wait()\n",
     ),
     "takes new electrons while it stops": Bug(

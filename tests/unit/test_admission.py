@@ -36,7 +36,9 @@ def test_admission_refuses_what_must_not_start(
     deadline_ns: int | None, budget: float | None, known: bool, cancelled: bool, refused: FailureKind | None
 ) -> None:
     """I9: nothing starts after its deadline, and what was cancelled or is unknown is answered."""
-    refusal = admit(electron(deadline_ns=deadline_ns, budget=budget), known=known, cancelled=cancelled, utc_ns=NOW)
+    asked = electron(deadline_ns=deadline_ns, budget=budget)
+
+    refusal = admit(asked, known=known, cancelled=cancelled, left=time_left(asked, NOW))
 
     assert (None if refusal is None else refusal.kind) == refused
 

@@ -28,7 +28,7 @@ def test_properties_are_not_sent_when_nobody_waits() -> None:
 
 def test_what_has_no_outcome_is_given_back() -> None:
     """I6: without an outcome nothing is acknowledged."""
-    assert GIVE_BACK == (None, Settlement.REQUEUE)
+    assert (GIVE_BACK.reply, GIVE_BACK.settlement) == (None, Settlement.REQUEUE)
 
 
 class Hostile(Exception):

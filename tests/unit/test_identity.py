@@ -10,17 +10,24 @@ from typing import Any
 import anyio
 import pytest
 
-from atomizer._core.identity import Identity
+from atomizer._core.identity import Identity, Phase
 
 Atom = Callable[[], Coroutine[Any, Any, Any]]
 
 
-async def fly(atom: Atom) -> tuple[Any, Identity]:
-    """Drive one coroutine on this task, as a worker does."""
+def make() -> Identity:
+    """An identity on this task."""
     host = asyncio.current_task()
     assert host is not None
-    identity = Identity(host, contextvars.copy_context(), "test")
-    await identity.drive(atom())
+    return Identity(host, asyncio.get_running_loop(), contextvars.copy_context(), "test", lambda value: value)
+
+
+async def fly(atom: Atom, identity: Identity | None = None) -> tuple[Any, Identity]:
+    """Take an atom from its begin to its end on this task, as a worker does."""
+    identity = identity or make()
+    if identity.begin(atom):
+        await identity.drive()
+    identity.end()
     return identity.value, identity
 
 
@@ -123,12 +130,10 @@ async def test_an_identity_is_cancelled_like_a_task() -> None:
     async def hangs() -> None:
         await asyncio.get_running_loop().create_future()
 
-    host = asyncio.current_task()
-    assert host is not None
-    identity = Identity(host, contextvars.copy_context(), "test")
+    identity = make()
     asyncio.get_running_loop().call_soon(identity.cancel)
 
-    await identity.drive(hangs())
+    await fly(hangs, identity)
 
     assert isinstance(identity.error, asyncio.CancelledError)
     assert identity.cancelled()
@@ -201,10 +206,8 @@ async def test_a_forsaken_atom_is_not_stepped_again() -> None:
     identities = []
 
     async def worker() -> None:
-        host = asyncio.current_task()
-        assert host is not None
-        identities.append(Identity(host, contextvars.copy_context(), "test"))
-        await identities[0].drive(stubborn())
+        identities.append(make())
+        await fly(stubborn, identities[0])
 
     task = asyncio.create_task(worker())
     await asyncio.sleep(0)
@@ -233,3 +236,51 @@ async def test_a_done_callback_is_called_when_the_atom_is_over() -> None:
     await asyncio.sleep(0)
 
     assert called == [True]
+
+
+async def test_an_atom_that_does_not_suspend_is_over_after_its_first_step() -> None:
+    """Nearly every electron needs no more; its result is encoded in the same step, in the same context."""
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="outside")
+
+    async def sets() -> int:
+        variable.set("inside")
+        return 7
+
+    host = asyncio.current_task()
+    assert host is not None
+    loop = asyncio.get_running_loop()
+    identity = Identity(host, loop, contextvars.copy_context(), "test", lambda value: (value, variable.get()))
+
+    goes_on = identity.begin(sets)
+
+    assert not goes_on
+    assert identity.done()
+    assert identity.value == (7, "inside")
+    assert asyncio.current_task() is host
+
+
+@pytest.mark.parametrize("phase", list(Phase))
+async def test_an_identity_knows_which_code_of_its_author_raised(phase: Phase) -> None:
+    """What makes the arguments, the atom itself, or what encodes its result."""
+
+    def raises_in(this: Phase) -> None:
+        if this is phase:
+            raise ValueError(this.value)
+
+    async def atom() -> None:
+        raises_in(Phase.RUNNING)
+
+    def bond() -> Coroutine[Any, Any, None]:
+        raises_in(Phase.BONDING)
+        return atom()
+
+    host = asyncio.current_task()
+    assert host is not None
+    context = contextvars.copy_context()
+    identity = Identity(host, asyncio.get_running_loop(), context, "test", finish=lambda _: raises_in(Phase.ENDING))
+
+    goes_on = identity.begin(bond)
+
+    assert not goes_on
+    assert str(identity.error) == phase.value
+    assert identity.phase is phase

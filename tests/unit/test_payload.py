@@ -50,7 +50,8 @@ class Row(TypedDict):
 
 def travelled(atom: AnyAtom, *args: Any, **kwargs: Any) -> Any:
     """Take arguments to the other side."""
-    return received(atom, *atom.bind(args, kwargs))
+    payload = atom.bind(args, kwargs)
+    return received(atom, payload.body, payload.content_type)
 
 
 def received(atom: AnyAtom, body: bytes, content_type: str = JSON) -> Any:

@@ -540,7 +540,7 @@ async def test_a_worker_that_somebody_else_cancels_gives_its_electron_back_and_i
         ran.append(1)
         if len(ran) == 1:
             me: Any = asyncio.current_task()
-            me._host.cancel()  # the worker, as a loop does that cancels all its tasks
+            me.host.cancel()  # the worker, as a loop does that cancels all its tasks
             await asyncio.get_running_loop().create_future()
         return len(ran)
 

@@ -7,13 +7,19 @@ import asyncio
 import pytest
 
 from atomizer import TooManyWaiting
-from atomizer._core.slots import Slots
+from atomizer._core.slots import Hold, Slots
 
 
 async def turn() -> None:
     """Let everything that is ready run."""
     for _ in range(3):
         await asyncio.sleep(0)
+
+
+async def hold(slots: Slots) -> Hold:
+    """Take a slot, as soon as one is free."""
+    await slots.wait()
+    return Hold(slots)
 
 
 def make(total: int, suspended: int = 10) -> Slots:
@@ -24,8 +30,8 @@ def make(total: int, suspended: int = 10) -> Slots:
 async def test_a_delivery_waits_until_a_slot_is_free() -> None:
     """No more holds than slots."""
     slots = make(1)
-    first = await slots.hold()
-    second = asyncio.create_task(slots.hold())
+    first = await hold(slots)
+    second = asyncio.create_task(hold(slots))
     await turn()
     waited = not second.done()
 
@@ -39,10 +45,10 @@ async def test_a_delivery_waits_until_a_slot_is_free() -> None:
 async def test_a_lent_slot_goes_to_the_next_and_is_taken_back_before_new_work() -> None:
     """What is begun goes before what is new."""
     slots = make(1)
-    parent = await slots.hold()
+    parent = await hold(slots)
     parent.lend()
-    child = await slots.hold()
-    newcomer = asyncio.create_task(slots.hold())
+    child = await hold(slots)
+    newcomer = asyncio.create_task(hold(slots))
     await turn()
     resumed = asyncio.create_task(parent.reclaim())
     await turn()
@@ -58,7 +64,7 @@ async def test_a_lent_slot_goes_to_the_next_and_is_taken_back_before_new_work() 
 async def test_a_slot_stays_lent_while_any_strand_waits() -> None:
     """A strand that goes on must not take the slot that another one's child needs."""
     slots = make(1)
-    parent = await slots.hold()
+    parent = await hold(slots)
     parent.lend()
     parent.lend()
 
@@ -74,9 +80,9 @@ async def test_a_slot_stays_lent_while_any_strand_waits() -> None:
 async def test_a_strand_that_waits_while_another_resumes_gets_the_slot_lent_again() -> None:
     """Lending wins over resuming: else the child could wait for ever."""
     slots = make(1)
-    parent = await slots.hold()
+    parent = await hold(slots)
     parent.lend()
-    child = await slots.hold()
+    child = await hold(slots)
     resumed = asyncio.create_task(parent.reclaim())
     await turn()
     parent.lend()
@@ -91,8 +97,8 @@ async def test_a_strand_that_waits_while_another_resumes_gets_the_slot_lent_agai
 async def test_a_cancelled_waiter_takes_no_slot() -> None:
     """A slot handed to a waiter that is cancelled in the same turn goes on to the next."""
     slots = make(1)
-    first = await slots.hold()
-    second = asyncio.create_task(slots.hold())
+    first = await hold(slots)
+    second = asyncio.create_task(hold(slots))
     await turn()
 
     first.end()
@@ -105,9 +111,9 @@ async def test_a_cancelled_waiter_takes_no_slot() -> None:
 async def test_a_cancelled_parent_ends_without_waiting_for_a_slot() -> None:
     """The end of a cancelled atom goes beyond the total rather than wait."""
     slots = make(1)
-    parent = await slots.hold()
+    parent = await hold(slots)
     parent.lend()
-    child = await slots.hold()
+    child = await hold(slots)
     resumed = asyncio.create_task(parent.reclaim())
     await turn()
 
@@ -122,7 +128,7 @@ async def test_a_cancelled_parent_ends_without_waiting_for_a_slot() -> None:
 async def test_waiting_atoms_are_bounded() -> None:
     """I10: beyond `suspended` a child is refused."""
     slots = make(2, suspended=1)
-    parent = await slots.hold()
+    parent = await hold(slots)
     slots.check_room()
     parent.lend()
 
@@ -133,7 +139,7 @@ async def test_waiting_atoms_are_bounded() -> None:
 async def test_an_atom_that_ends_while_a_strand_waits_leaves_the_count_right() -> None:
     """A strand that an atom leaves behind holds nothing."""
     slots = make(1)
-    parent = await slots.hold()
+    parent = await hold(slots)
     parent.lend()
 
     parent.end()
@@ -145,11 +151,11 @@ async def test_an_atom_that_ends_while_a_strand_waits_leaves_the_count_right() -
 async def test_a_slot_taken_beyond_the_total_comes_back_before_anybody_gets_one() -> None:
     """Cancelled waits must not add up to more slots than there are."""
     slots = make(1)
-    parent = await slots.hold()
+    parent = await hold(slots)
     parent.lend()
-    child = await slots.hold()
+    child = await hold(slots)
     parent.retake()
-    newcomer = asyncio.create_task(slots.hold())
+    newcomer = asyncio.create_task(hold(slots))
     await turn()
 
     child.end()

@@ -1,0 +1,29 @@
+"""One electron's turn: what it has taken for its run beside its slot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .gate import Gate
+    from .processes import Process
+
+__all__ = ("Turn",)
+
+
+class Turn:
+    """
+    One electron's turn.
+
+    Attributes:
+        gate: The gate that it is inside of.
+        process: The child process that it has.
+        has_come: Whether it waits no longer.
+    """
+
+    __slots__ = ("gate", "has_come", "process")
+
+    def __init__(self) -> None:
+        self.gate: Gate | None = None
+        self.process: Process | None = None
+        self.has_come = False
