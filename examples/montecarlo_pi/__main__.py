@@ -54,7 +54,7 @@ def main(
     tosses: int, processes: int | None, seed: int | None, chunk: int | None, png: Path | None, as_json: bool
 ) -> None:
     """Estimate π by throwing darts. The same seed gives the same digits on any number of processes."""
-    _check_plot(png)
+    _check_first(png)
     if chunk is not None and chunk < 1:
         raise click.BadParameter(f"a chunk has at least one dart, not {chunk}", param_hint="--chunk")
     order = Order(tosses, seed, chunk, curve=png is not None)
@@ -100,7 +100,7 @@ def _plot(result: Estimate, png: Path) -> None:
         sys.exit(f"montecarlo_pi: the plot cannot be written to {png}: {error.strerror}")
 
 
-def _check_plot(png: Path | None) -> None:
+def _check_first(png: Path | None) -> None:
     """Say what is missing now, and not after a thousand million tosses."""
     missing = [package for package in ("numpy", *(["matplotlib"] if png else [])) if find_spec(package) is None]
     if missing:
