@@ -31,6 +31,7 @@ from .errors import RegistrationRefused
 from .function_atom import FunctionAtom, TakesOne
 from .options import NOTHING_SAID, OptionFields, Options
 from .payload import NO_ARGUMENTS, Arguments, Bind, Payload, ReadArguments, bind_payload
+from .reference import refuse_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -170,7 +171,8 @@ class Atom(ABC):
         singleton: bool = False,
     ) -> None:
         super().__init_subclass__()
-        _refuse_isolation(cls, isolation)
+        if isolation is not None:
+            refuse_class(cls)
         before = cls.__dict__.get("__atom__")  # a class made over again, as by @dataclass(slots=True), without keywords
         said = Said(id, route, share, raises, options or NOTHING_SAID, isolation, concurrency, singleton)
         cls.__atom__ = Declared(cls, said if before is None else before.said)
@@ -233,14 +235,6 @@ class Declared:
         if id is None:
             return self.definition.named(None, route)
         return ClassCall[Any](self._written, self.said._replace(id=id, route=route or self.said.route))
-
-
-def _refuse_isolation(written: type[Atom], isolation: object) -> None:
-    if isolation is not None:
-        raise RegistrationRefused(
-            f"{written.__module__}.{written.__qualname__}: isolation= is for functions, because `process` gets a Bond, "
-            'which works in the runtime\'s own process alone: write a function, with @atom(isolation="process")'
-        )
 
 
 Atom.__atom__ = Declared(Atom, Said())  # so that it is refused as any abstract class

@@ -207,11 +207,22 @@ class WaitsForItself(AtomizerError):
 
 class SoftLimitReached(AtomizerError):
     """
-    Raised inside of an atom when its soft limit is reached: it may end early with a result.
+    Raised inside of an atom where it waits, and in a child process wherever it is, when it has run for its soft limit.
 
-    An atom that lets it through is answered as one that ran over its time. In a coroutine it is an
-    `asyncio.CancelledError` as well, so that task groups end their tasks as they do for any cancellation.
+    It may catch this, save what it has, and return or raise in its own words. An atom that lets it through is answered
+    as one that ran over its time. In a coroutine of this process it is an `asyncio.CancelledError` as well, so that
+    task groups end their tasks as they do for any cancellation.
+
+    Attributes:
+        soft_limit: The limit, in seconds.
     """
+
+    def __init__(self, soft_limit: float) -> None:
+        self.soft_limit = soft_limit
+        super().__init__(soft_limit)
+
+    def __str__(self) -> str:
+        return f"its soft limit of {self.soft_limit:g} s is reached: it must come to an end before its limit ends it"
 
 
 class ConductorError(AtomizerError):

@@ -22,6 +22,8 @@ class Statistics(Struct, frozen=True, kw_only=True):
     """How many electrons wait here for their turn: for fewer of their kind, or for a child process."""
     suspended: int
     """How many atoms wait for children, their slot lent."""
+    processes: int
+    """How many child processes there are."""
     abandoned: int
     """How many atoms did not end when they were told to, and still run."""
     outstanding: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import RegistrationRefused
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FunctionType
 
-__all__ = ("check_reference", "reference_of", "refuse_local")
+__all__ = ("check_reference", "reference_of", "refuse_class", "refuse_local")
 
 
 def reference_of(function: Callable[..., Any]) -> str:
@@ -31,6 +31,19 @@ def refuse_local(function: FunctionType) -> None:
             f"{function.__qualname__} is local or has no name, so no child process finds it: "
             'isolation="process" is for functions at the top of a module'
         )
+
+
+def refuse_class(written: type) -> NoReturn:
+    """
+    Refuse a class atom in a child process.
+
+    Raises:
+        RegistrationRefused: Always.
+    """
+    raise RegistrationRefused(
+        f"{written.__module__}.{written.__qualname__}: isolation= is for functions, because `process` gets a Bond, "
+        'which works in the runtime\'s own process alone: write a function, with @atom(isolation="process")'
+    )
 
 
 def check_reference(atom: object, function: Callable[..., Any]) -> None:

@@ -262,6 +262,7 @@ class Atomizer(Asking):
             slots=self._settings.slots,
             running=max(0, under_way - suspended - waiting),
             waiting=waiting,
+            processes=node.turns.child_processes if node is not None else 0,
             suspended=suspended,
             abandoned=flights.abandoned if flights is not None else 0,
             outstanding=len(node.correlation) if node is not None else 0,

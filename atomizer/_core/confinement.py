@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from msgspec import structs
 
 from ..payload import Payload
+from ..properties import Ending, FailureKind
+from .death import ProcessDied
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from ..electron import Electron
     from ..properties import Failure
+    from ..registry import Registration
+    from .flight import Flight
     from .processes import Process
 
-__all__ = ("FailedInChild", "run_in_process")
+__all__ = ("FailedInChild", "as_it_is", "confine", "run_in_process")
 
 
 class FailedInChild(Exception):
@@ -19,7 +27,7 @@ class FailedInChild(Exception):
     What a child process answered in place of a result.
 
     Attributes:
-        failure: The answer.
+        failure: The answer, or how the process ended without one.
     """
 
     def __init__(self, failure: Failure) -> None:
@@ -32,15 +40,31 @@ async def run_in_process(process: Process, reference: str, electron: Electron) -
     Have a child process run an electron's atom. The payload goes as it came, the result comes as it is to be sent.
 
     Raises:
-        FailedInChild: The atom failed, or its payload or its result was refused.
-        ProcessDied: The process ended by itself.
+        FailedInChild: The atom failed, its payload or its result was refused, or the process ended by itself.
 
     Cancellation: the process is killed, at once.
     """
     soft_limit = electron.soft_limit
     if soft_limit is not None and electron.limit is not None and soft_limit >= electron.limit:
         soft_limit = None  # it would only come into the way of the limit
-    answer = await process.call(reference, electron.payload, electron.content_type, soft_limit)
-    if answer.failure is not None:
-        raise FailedInChild(answer.failure)
+    try:
+        answer = await process.call(reference, electron.payload, electron.content_type, soft_limit)
+    except ProcessDied as died:
+        raise FailedInChild(died.failure) from died
+    failure = answer.failure
+    if failure is not None:
+        if failure.kind == FailureKind.TIMED_OUT:  # its soft limit, and the process lives on
+            failure = structs.replace(failure, ending=Ending.STOPPED)
+        raise FailedInChild(failure)
     return Payload(answer.body, answer.content_type)
+
+
+def confine(flight: Flight, electron: Electron, registration: Registration) -> Coroutine[Any, Any, Payload]:
+    """Bring an electron and its child process together: arguments are made of the payload there."""
+    assert flight.process is not None  # noqa: S101  # it has taken one
+    return run_in_process(flight.process, registration.definition.reference, electron)
+
+
+def as_it_is(result: Payload) -> Payload:
+    """Return a result that is encoded already."""
+    return result

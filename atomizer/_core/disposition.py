@@ -10,12 +10,24 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..conductor import Settlement
-from ..properties import Failure, Properties
+from ..properties import Failure, FailureKind, Properties
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ("GIVE_BACK", "Verdict", "dispose", "failure_of", "interruption", "is_cancellation", "name_of", "sendable")
+__all__ = (
+    "GIVE_BACK",
+    "Verdict",
+    "dispose",
+    "failure_of",
+    "interruption",
+    "is_anothers",
+    "is_cancellation",
+    "name_of",
+    "raised",
+    "result_too_large",
+    "sendable",
+)
 
 _MESSAGE_MOST = 4_000
 _TRACE_MOST = 16_000
@@ -55,6 +67,20 @@ def failure_of(error: BaseException, *, kind: str) -> Failure:
         message=_message(error),
         trace=_trace(error),
     )
+
+
+def raised(error: BaseException) -> Failure:
+    """Describe what an atom raised of its own accord."""
+    if is_cancellation(error):
+        message = "it raised CancelledError itself, or cancelled itself: nobody else did"
+        return Failure(kind=FailureKind.FAILED, type=name_of(error), message=message)
+    return failure_of(error, kind=FailureKind.FAILED)
+
+
+def result_too_large(size_bytes: int, most_bytes: int) -> Failure:
+    """Describe a result that may not be sent."""
+    message = f"the result has {size_bytes:,} bytes, and {most_bytes:,} are allowed: return a reference to the data"
+    return Failure(kind=FailureKind.RESULT_REFUSED, message=message)
 
 
 def interruption(failure: Failure, error: BaseException | None) -> Failure:
@@ -102,6 +128,12 @@ def _trace(error: BaseException) -> str:
 def sendable(text: str, most: int = _MESSAGE_MOST) -> str:
     """Make text of a bounded size of which every character can be sent."""
     return str(text)[:most].encode("utf-8", "replace").decode()
+
+
+def is_anothers(error: BaseException) -> bool:
+    """Whether an exception was raised by other code than the core's own, so that its traceback says something."""
+    trace = _own_frames(error.__traceback__)
+    return trace is not None and trace.tb_frame.f_globals.get("__package__") != __package__
 
 
 def _own_frames(trace: TracebackType | None) -> TracebackType | None:

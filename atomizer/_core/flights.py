@@ -18,13 +18,12 @@ from ..events import (
     PropertiesUnclaimed,
 )
 from ..properties import Ending, FailureKind
-from ..registry import StateRefused
 from .admission import NOT_BEGUN, admit, time_left
-from .confinement import run_in_process
+from .confinement import as_it_is, confine
 from .disposition import GIVE_BACK, Verdict, dispose, is_cancellation
 from .flight import CURRENT
 from .identity import Identity, Phase
-from .outcome import Outcomes
+from .outcome import Outcomes, refusal_of
 from .softening import soften
 from .threads import run_in_thread
 from .turn import Turn
@@ -250,7 +249,7 @@ class Flights:
         if flight.deadline < inf or electron.limit is not None or electron.soft_limit is not None:
             self._set_time(flight, flight.deadline - self._clock.monotonic(), electron)
         encode_result = registration.definition.encode_result
-        bond, finish = (self._bond, encode_result) if flight.process is None else (_confine, _as_it_is)
+        bond, finish = (self._bond, encode_result) if flight.process is None else (confine, as_it_is)
         CURRENT.set(flight)
         flight.identity = identity = Identity(flight.worker, self._loop, copy_context(), electron.atom_id, finish)
         CURRENT.set(None)
@@ -333,7 +332,7 @@ class Flights:
     def _raised(self, flight: Flight, identity: Identity, error: BaseException) -> Verdict:
         told = flight.told
         if identity.phase is not Phase.RUNNING:
-            kind = _refusal_of(identity.phase, error)
+            kind = refusal_of(identity.phase, error)
             return self._refuse(flight, kind, str(error)) if kind is not None else self._failed(flight, error)
         if told is Settlement.REQUEUE or (told is None and _is_ended_from_outside(flight, error)):
             return self._give_back(flight)
@@ -393,27 +392,6 @@ class Flights:
         if len(self._reply_routes) >= _MOST_ROUTES:
             self._reply_routes.clear()
         return self._reply_routes.setdefault(reply_to, Route(Lane.REPLY, reply_to))
-
-
-def _confine(flight: Flight, electron: Electron, registration: Registration) -> Coroutine[Any, Any, Payload]:
-    """Bring an electron and a child process together: arguments are made of its payload there."""
-    assert flight.process is not None  # noqa: S101  # it has taken one
-    return run_in_process(flight.process, registration.definition.reference, electron)
-
-
-def _as_it_is(result: Payload) -> Payload:
-    """A child process encodes its result itself."""
-    return result
-
-
-def _refusal_of(phase: Phase, error: BaseException) -> FailureKind | None:
-    """Say what it means that the code around an atom raised; None if it failed by itself."""
-    kind = type(error)  # and not what it says of itself: an author's exception may lie about its class
-    if phase is Phase.ENDING:
-        return FailureKind.RESULT_REFUSED if issubclass(kind, ValueError) else None
-    if issubclass(kind, StateRefused):
-        return FailureKind.STATE_REFUSED
-    return FailureKind.PAYLOAD_REFUSED if issubclass(kind, Malformed) else None
 
 
 def _is_ended_from_outside(flight: Flight, error: BaseException) -> bool:

@@ -96,12 +96,7 @@ class Node:
         self.outbound = Outbound(name, settings=settings, broadcast=broadcast, tasks=self.tasks)
         self.threads = Threads(loop, f"atomizer-{name}")
         self.report = Report(broadcast)
-        self.turns = Turns(
-            loop,
-            self.alarm,
-            most_processes=settings.processes or usable_cores(),
-            make_processes=self._make_processes,
-        )
+        self.turns = Turns(loop, self.alarm, settings.processes or usable_cores(), self._make_processes)
         self.flights = Flights(
             name,
             loop=loop,

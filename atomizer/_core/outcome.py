@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from ..errors import SoftLimitReached
+from ..errors import Malformed
 from ..properties import Ending, Failure, FailureKind, Properties
-from .disposition import failure_of, interruption, is_cancellation, name_of, sendable
+from ..registry import StateRefused
+from .confinement import FailedInChild
+from .disposition import interruption, raised, result_too_large, sendable
+from .identity import Phase
+from .softening import is_over_soft_limit, over_soft_limit
 
 if TYPE_CHECKING:
     from ..electron import Electron
@@ -16,9 +20,7 @@ if TYPE_CHECKING:
     from ..settings import Settings
     from .flight import Flight
 
-__all__ = ("Outcomes",)
-
-_SOFT_LIMIT = f"{SoftLimitReached.__module__}.{SoftLimitReached.__qualname__}"
+__all__ = ("Outcomes", "refusal_of")
 
 
 class Outcomes:
@@ -43,8 +45,7 @@ class Outcomes:
 
     def too_large(self, flight: Flight, size_bytes: int, most_bytes: int) -> Properties:
         """The atom returned more than may be sent."""
-        message = f"the result has {size_bytes:,} bytes, and {most_bytes:,} are allowed: return a reference to the data"
-        return self.refused(flight, FailureKind.RESULT_REFUSED, message)
+        return self._failed(flight, result_too_large(size_bytes, most_bytes))
 
     def refused(self, flight: Flight, kind: FailureKind, message: str) -> Properties:
         """The atom was not started, or what it returned cannot be sent."""
@@ -52,29 +53,21 @@ class Outcomes:
         return self._failed(flight, Failure(kind=kind, message=sendable(message), ending=ending))
 
     def raised(self, flight: Flight, error: BaseException) -> Properties:
-        """The atom raised."""
-        if is_cancellation(error):
-            message = "it raised CancelledError itself, or cancelled itself: nobody else did"
-            return self._failed(flight, Failure(kind=FailureKind.FAILED, type=name_of(error), message=message))
-        return self._failed(flight, failure_of(error, kind=FailureKind.FAILED))
+        """The atom raised, or failed in its child process, or ended of its soft limit."""
+        if type(error) is FailedInChild:
+            return self._failed(flight, error.failure)
+        if flight.softened and is_over_soft_limit(error):
+            return self._failed(flight, over_soft_limit(error, flight.electron))
+        return self._failed(flight, raised(error))
 
     def interrupted(self, flight: Flight, kind: FailureKind, error: BaseException | None, ending: Ending) -> Properties:
-        """The atom was told to stop, and did; or would not, and was left."""
+        """The atom was told to stop, and did or was made to; or would not, and was left."""
+        if ending is Ending.STOPPED and flight.process is not None:
+            ending = Ending.KILLED
         message = "it was cancelled"
         if kind is FailureKind.TIMED_OUT:
             message = f"it ran over its {'deadline' if flight.until == flight.deadline else 'limit'}"
         return self._failed(flight, interruption(Failure(kind=kind, message=message, ending=ending), error))
-
-    def over_soft_limit(self, flight: Flight, electron: Electron, error: BaseException) -> Properties:
-        """The atom was told that its soft limit is reached, and ended of that."""
-        failure = failure_of(error, kind=FailureKind.TIMED_OUT)
-        message = f"it ran over its soft limit of {electron.soft_limit:g} s"
-        return self._failed(flight, structs.replace(failure, type=_SOFT_LIMIT, message=message, ending=Ending.STOPPED))
-
-    def failed_in_child(self, flight: Flight, failure: Failure) -> Properties:
-        """The atom failed in its child process, or with it."""
-        ending = Ending.STOPPED if failure.kind == FailureKind.TIMED_OUT else ""
-        return self._failed(flight, structs.replace(failure, ending=ending))
 
     def _failed(self, flight: Flight, failure: Failure) -> Properties:
         electron = flight.electron
@@ -88,3 +81,13 @@ class Outcomes:
             attempt=attempt,
             node=self._node,
         )
+
+
+def refusal_of(phase: Phase, error: BaseException) -> FailureKind | None:
+    """Say what it means that the code around an atom raised; None if it failed by itself."""
+    kind = type(error)  # and not what it says of itself: an author's exception may lie about its class
+    if phase is Phase.ENDING:
+        return FailureKind.RESULT_REFUSED if issubclass(kind, ValueError) else None
+    if issubclass(kind, StateRefused):
+        return FailureKind.STATE_REFUSED
+    return FailureKind.PAYLOAD_REFUSED if issubclass(kind, Malformed) else None

@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from ..errors import SoftLimitReached
+from ..properties import Ending, FailureKind
+from .disposition import failure_of
 
 if TYPE_CHECKING:
+    from ..electron import Electron
+    from ..properties import Failure
     from .flight import Flight
 
-__all__ = ("SoftCancellation", "is_over_soft_limit", "soften")
+__all__ = ("SoftCancellation", "is_over_soft_limit", "over_soft_limit", "soften")
 
 
 class SoftCancellation(SoftLimitReached, asyncio.CancelledError):
@@ -28,8 +34,10 @@ class SoftCancellation(SoftLimitReached, asyncio.CancelledError):
 def soften(flight: Flight) -> None:
     """Tell an atom that its soft limit is reached: a coroutine where it waits, a thread by `Bond.cancelled`."""
     flight.softened = True
-    if flight.identity is not None and flight.registration is not None and flight.registration.definition.is_async:
-        flight.identity.interrupt(SoftCancellation("the soft limit is reached, and the limit comes near"))
+    identity, electron, registration = flight.identity, flight.electron, flight.registration
+    assert identity is not None and electron is not None and registration is not None  # noqa: PT018, S101  # it runs
+    if registration.definition.is_async:
+        identity.interrupt(SoftCancellation(electron.soft_limit or 0.0))
 
 
 def is_over_soft_limit(error: BaseException) -> bool:
@@ -39,3 +47,14 @@ def is_over_soft_limit(error: BaseException) -> bool:
         assert isinstance(error, BaseExceptionGroup)  # noqa: S101  # as it says
         return error.split(SoftLimitReached)[1] is None
     return issubclass(kind, SoftLimitReached)
+
+
+def over_soft_limit(error: BaseException, electron: Electron | None) -> Failure:
+    """Describe an atom that let its soft limit through, in the words in which a child process does."""
+    seconds = 0.0 if electron is None or electron.soft_limit is None else electron.soft_limit
+    return structs.replace(
+        failure_of(error, kind=FailureKind.TIMED_OUT),
+        type=f"{SoftLimitReached.__module__}.{SoftLimitReached.__qualname__}",
+        message=f"it ran over its soft limit of {seconds:g} s",
+        ending=Ending.STOPPED,
+    )

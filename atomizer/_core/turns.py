@@ -48,7 +48,6 @@ class Turns:
         self,
         loop: asyncio.AbstractEventLoop,
         alarm: Alarm,
-        *,
         most_processes: int,
         make_processes: Callable[[], Processes],
     ) -> None:
@@ -59,6 +58,11 @@ class Turns:
         self._most_processes = most_processes
         self._make_processes = make_processes
         self._gates: dict[str, Gate] = {}
+
+    @property
+    def child_processes(self) -> int:
+        """How many child processes there are."""
+        return 0 if self.processes is None else self.processes.alive
 
     def most_of(self, definition: Definition) -> int | None:
         """Decide how many electrons of an atom are of use here at once; None is without a bound."""

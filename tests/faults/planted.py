@@ -67,9 +67,7 @@ BUGS = {
     "drops what comes a second time": Bug(
         "_core/flights.py",
         "        flight.electron = electron\n",
-        "        flight.electron = electron\n"
-        "        if flight.delivery.redelivered:\n"
-        "            return Verdict()\n",
+        "        flight.electron = electron\n        if flight.delivery.redelivered:\n            return Verdict()\n",
     ),
     "answers results alone": Bug(
         "_core/disposition.py",

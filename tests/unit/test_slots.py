@@ -170,35 +170,35 @@ async def test_a_slot_taken_beyond_the_total_comes_back_before_anybody_gets_one(
 async def test_who_waits_for_its_turn_has_no_slot_and_lends_none() -> None:
     """Nothing of it runs yet: others do meanwhile, and the routes need no more credit for it."""
     slots = make(1)
-    hold = await slots.hold()
+    mine = await hold(slots)
 
-    hold.step_aside()
-    other = await slots.hold()
-    aside = slots.lent, hold.lent
-    stepping_in = asyncio.create_task(hold.step_in())
-    newcomer = asyncio.create_task(slots.hold())
+    mine.step_aside()
+    other = await hold(slots)
+    aside = slots.lent, mine.lent
+    stepping_in = asyncio.create_task(mine.step_in())
+    newcomer = asyncio.create_task(hold(slots))
     await turn()
     other.end()
     await stepping_in
 
     assert aside == (0, False)
     assert not newcomer.done()
-    hold.end()
+    mine.end()
     await newcomer
 
 
 async def test_who_is_cancelled_before_its_turn_gives_back_no_slot() -> None:
     """It has none."""
     slots = make(1)
-    hold = await slots.hold()
-    hold.step_aside()
-    await slots.hold()
-    stepping_in = asyncio.create_task(hold.step_in())
+    mine = await hold(slots)
+    mine.step_aside()
+    await hold(slots)
+    stepping_in = asyncio.create_task(mine.step_in())
     await turn()
 
     stepping_in.cancel()
     await turn()
-    hold.end()
+    mine.end()
 
     assert stepping_in.cancelled()
     assert (slots.free, slots.lent) == (0, 0)

@@ -77,7 +77,7 @@ async def groups(kind: str) -> str:
 @atomizer.atom(id="tests.soft.raises")
 async def raises() -> None:
     """Raise it without having been told."""
-    raise SoftLimitReached("of my own making")
+    raise SoftLimitReached(1.0)
 
 
 @atomizer.atom(id="tests.soft.in_thread")
@@ -178,7 +178,7 @@ def test_an_atom_that_raises_it_by_itself_has_failed() -> None:
     """Nobody told it."""
     properties, _ = ask(raises)
 
-    assert (properties.failure.kind, properties.failure.message) == ("failed", "of my own making")
+    assert (properties.failure.kind, properties.failure.type) == ("failed", "atomizer.errors.SoftLimitReached")
 
 
 async def test_an_atom_in_a_thread_is_told_by_its_bond() -> None:

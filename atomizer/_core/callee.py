@@ -1,0 +1,90 @@
+"""Callees: the functions a child process is asked for, found by reference, with what decodes and encodes for them."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..function_atom import FunctionAtom
+from ..payload import FunctionMapping, encode_payload
+from .main_module import load_main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+    from ..payload import Parameters, Payload
+    from .framing import MainModule
+
+__all__ = ("Callee", "Callees")
+
+
+class Callee(NamedTuple):
+    """A function, and how its arguments and its result travel."""
+
+    function: Callable[..., Any]
+    is_async: bool
+    parameters: Parameters
+    encode_result: Callable[[object], Payload]
+
+
+class Callees:
+    """Finds functions, and remembers them."""
+
+    def __init__(self, main: MainModule | None) -> None:
+        self._main = main
+        self._main_module: ModuleType | None = None
+        self._main_error: BaseException | None = None
+        self._found: dict[str, Callee] = {}
+
+    def find(self, reference: str) -> Callee:
+        """
+        Find a function by `module:qualname`.
+
+        Raises:
+            AttributeError, TypeError: There is no function of that name.
+            RegistrationRefused: It cannot be called with what travels.
+            Whatever its module raises while it is imported.
+        """
+        callee = self._found.get(reference)
+        if callee is None:
+            callee = self._found[reference] = self._look_up(reference)
+        return callee
+
+    def _look_up(self, reference: str) -> Callee:
+        module, _, name = reference.partition(":")
+        thing: Any = self._load_main() if module == "__main__" else _import(module)
+        for part in name.split("."):
+            thing = getattr(thing, part)
+        return _callee(thing, reference)
+
+    def _load_main(self) -> ModuleType:
+        """Load the main module once: whatever it does at its start is not done again, also when it failed."""
+        if self._main_error is not None:
+            raise self._main_error
+        if self._main_module is None:
+            try:
+                self._main_module = load_main(self._main)
+            except BaseException as error:
+                self._main_error = error
+                raise
+        return self._main_module
+
+
+def _import(module: str) -> ModuleType:
+    __import__(module)  # unlike `importlib.import_module` it leaves its own frames out of a traceback
+    return sys.modules[module]
+
+
+def _callee(thing: Any, reference: str) -> Callee:
+    encode = encode_payload
+    if isinstance(thing, FunctionAtom):
+        thing, encode = thing.__wrapped__, thing.encode_result
+    if not inspect.isfunction(thing):
+        raise TypeError(f"{reference} is {type(thing).__qualname__}, and no function")
+    mapping = FunctionMapping(thing)
+    mapping.prepare()
+    if mapping.wants_bond:
+        raise TypeError(f"{reference} asks for a Bond, and there is none in a child process: remove that parameter")
+    return Callee(thing, inspect.iscoroutinefunction(thing), mapping.parameters, encode)

@@ -1,0 +1,211 @@
+"""One child process, as its runtime sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from ..cancellation import cleanup
+from ..electron import JSON, RAW
+from ..properties import Failure
+from .channel import Channel
+from .death import ProcessDied
+from .framing import JSON_RESULT, LEAVE, LENGTH, RAW_RESULT, READY, SPENT, Call, ChildSettings, write_call
+from .launching import launch
+from .reaping import tell_end
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ("Answer", "ChildProcess")
+
+_START_SECONDS = 60.0  # more than any import should take
+_DEATH_SECONDS = 0.03  # a killed process is gone in one or two milliseconds, but for a very large one
+_ROOM = 256 * 1024  # for a failure with its trace, every character of it escaped
+_CONTENT_TYPES = {JSON_RESULT: JSON, RAW_RESULT: RAW}
+_read_failure = msgspec.json.Decoder(Failure).decode
+
+
+class Answer(NamedTuple):
+    """What became of a call."""
+
+    body: bytes
+    """The result, encoded as `content_type` says."""
+    content_type: str
+    failure: Failure | None
+    """What went wrong; None if there is a result."""
+
+
+class ChildProcess:
+    """
+    A child process from its start until it is reaped. It answers one call at a time.
+
+    Args:
+        on_ready: Called when it can be used.
+        on_end: Called when it has ended, and is reaped.
+
+    Attributes:
+        calls: How many calls it was given.
+        is_ready: Whether it has started.
+        is_spent: Whether it holds too much memory to be used again.
+        is_killed: Whether we ended it.
+        died: How it ended, if it did.
+        ended: Done when it is reaped.
+
+    Raises:
+        OSError: It could not be started.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        settings: ChildSettings,
+        on_ready: Callable[[ChildProcess], None],
+        on_end: Callable[[ChildProcess, ProcessDied], None],
+    ) -> None:
+        self.calls = 0
+        self.is_ready = False
+        self.is_spent = False
+        self.is_killed = False
+        self.died: ProcessDied | None = None
+        self.ended: asyncio.Future[None] = loop.create_future()
+        self._is_leaving = False
+        self._why = ""
+        self._loop = loop
+        self._on_ready = on_ready
+        self._on_end = on_end
+        self._answer: asyncio.Future[Answer] | None = None
+        told = msgspec.json.encode(settings)
+        self._process, end = launch()
+        self._channel = Channel(loop, end, settings.max_payload_bytes + _ROOM, self._receive, self._lose)
+        self._patience = loop.call_later(_START_SECONDS, self.kill, f"was not ready after {_START_SECONDS:g} s")
+        tell_end(loop, self._process, self._finish)
+        self._channel.send(LENGTH.pack(len(told)), told)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def is_calling(self) -> bool:
+        """Whether a call is under way."""
+        return self._answer is not None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it cannot be used any more."""
+        return self.is_killed or self._is_leaving or self.died is not None
+
+    def __repr__(self) -> str:
+        state = "over" if self.is_over else "calling" if self.is_calling else "idle" if self.is_ready else "starting"
+        return f"<ChildProcess {self.pid} {state}, {self.calls} calls>"
+
+    async def call(self, call: Call) -> Answer:
+        """
+        Have a function called, and wait for what becomes of it.
+
+        Raises:
+            ProcessDied: The process ended meanwhile.
+
+        Cancellation: the process is killed, at once. It is gone when this ends, or will be a moment later.
+        """
+        if self.died is not None:
+            raise self.died
+        self.calls += 1
+        answer: asyncio.Future[Answer] = self._loop.create_future()
+        self._answer = answer
+        self._channel.send(write_call(call), call.payload)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            if answer.cancelled() or not answer.done():
+                await self._end_now()
+            raise
+        finally:
+            self._answer = None
+
+    def kill(self, why: str = "was killed") -> None:
+        """
+        End it and whatever its atoms have started, now. It is reaped as soon as it is gone.
+
+        Args:
+            why: What a call that is under way is told of it.
+        """
+        if self.is_killed or self.ended.done():
+            return
+        self.is_killed = True
+        self._why = why
+        self._channel.close()
+        self._kill_group()
+
+    def _kill_group(self) -> None:
+        if self._process.returncode is None:  # not reaped, so the number is still its own
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    async def leave(self, seconds: float) -> None:
+        """
+        Let it end by itself while it has no call, as a program ends; kill it if it does not within some seconds.
+
+        Cancellation: it is killed.
+        """
+        self.ask_to_leave()
+        try:
+            await asyncio.wait((self.ended,), timeout=seconds)
+        finally:
+            self.kill()
+
+    def ask_to_leave(self) -> None:
+        """Tell it that it is enough."""
+        self._is_leaving = True
+        self._channel.send(LEAVE, b"")
+
+    async def _end_now(self) -> None:
+        self.kill()
+        with cleanup(_DEATH_SECONDS):
+            await asyncio.wait((self.ended,))
+
+    def _receive(self, kind: int, body: bytes) -> None:
+        answer = self._answer
+        if kind == READY and not self.is_ready:
+            self.is_ready = True
+            self._patience.cancel()
+            self._on_ready(self)
+        elif answer is None or answer.done():
+            self._lose()  # nobody has asked: an atom writes where it should not
+        else:
+            self.is_spent = bool(kind & SPENT)
+            self._resolve(answer, kind & ~SPENT, body)
+
+    def _resolve(self, answer: asyncio.Future[Answer], kind: int, body: bytes) -> None:
+        if kind in _CONTENT_TYPES:
+            answer.set_result(Answer(body, _CONTENT_TYPES[kind], None))
+            return
+        try:
+            answer.set_result(Answer(b"", JSON, _read_failure(body)))
+        except msgspec.MsgspecError:  # as above
+            self._lose()
+
+    def _lose(self) -> None:
+        """Nothing more will come that is an answer: it has ended, or must."""
+        if not self._is_leaving:
+            self._kill_group()
+
+    def _finish(self) -> None:
+        """See to everything that is left of a process that has ended."""
+        self._lose()
+        exit_code = self._process.wait()
+        self._patience.cancel()
+        self._channel.drain()
+        self._channel.close()
+        self.died = died = ProcessDied(self._why or exit_code, self._channel.last_words)
+        self.ended.set_result(None)
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(died)
+        self._on_end(self, died)

@@ -1,0 +1,62 @@
+"""How a child process came to its end, in words. Pure."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from signal import Signals
+
+from ..properties import Failure, FailureKind
+from .framing import CHANNEL_LOST
+
+__all__ = ("ProcessDied",)
+
+
+class ProcessDied(Exception):
+    """
+    A child process ended while it ran an atom, or before it could.
+
+    Args:
+        how: Its exit code (below zero the signal that ended it), or what became of it in words.
+        last_words: What Python wrote of a crash: where the atom was.
+
+    Attributes:
+        failure: What the electron is answered with.
+    """
+
+    def __init__(self, how: int | str, last_words: bytes = b"") -> None:
+        message = f"its child process {how if isinstance(how, str) else _way_of(how)}"
+        self.failure = Failure(kind=FailureKind.FAILED, message=message, trace=_atoms_own(last_words))
+        super().__init__(message)
+
+
+def _atoms_own(last_words: bytes) -> str:
+    """Leave out the frames of the core, which come last: they say nothing to the atom's author."""
+    lines = last_words.decode("utf-8", "replace").splitlines(keepends=True)
+    ours = (number for number, line in enumerate(lines) if line.startswith(_OUR_FRAME))
+    return "".join(lines[: next(ours, None)])
+
+
+_OUR_FRAME = f'  File "{Path(__file__).parent}{os.sep}'
+
+
+def _way_of(exit_code: int) -> str:
+    """Say how a process came to its end."""
+    if exit_code < 0:
+        return f"was ended by {_name_of(-exit_code)}{_GUESSES.get(-exit_code, '')}"
+    if exit_code == CHANNEL_LOST:
+        return "could not answer: the atom closed a descriptor that it had not opened"
+    return f"ended itself with exit code {exit_code}: an atom, or a library it uses, may not call os._exit"
+
+
+def _name_of(signal: int) -> str:
+    try:
+        return Signals(signal).name
+    except ValueError:  # a real-time signal
+        return f"signal {signal}"
+
+
+_GUESSES: dict[int, str] = {
+    Signals.SIGKILL: ": not by us, so perhaps by the kernel because memory ran out",
+    Signals.SIGSEGV: ": a crash in a library written in C, or a recursion too deep for the stack",
+}

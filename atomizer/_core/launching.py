@@ -1,0 +1,108 @@
+"""Launching: how a child process is started, and how it finds the program it belongs to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from .framing import MainModule
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+__all__ = ("Launched", "launch", "main_module")
+
+_PROGRAM = (
+    "import sys; sys.path[:] = sys.argv[3:]; from atomizer._core.child import live; live(*map(int, sys.argv[1:3]))"
+)
+
+
+class Launched(NamedTuple):
+    """A process that is starting, and our end of the socket pair to it."""
+
+    process: subprocess.Popen[bytes]
+    end: socket.socket
+
+
+def launch() -> Launched:
+    """
+    Start a child process. It takes a millisecond or two until this returns; the child needs longer to be ready.
+
+    It must be called by a thread that lives as long as the child may: with that thread the kernel ends the child.
+    Input is empty; output and errors are the parent's own, and nothing but the atom writes there.
+
+    Raises:
+        OSError: The system has no process or no descriptor left, or the interpreter cannot be found.
+    """
+    ours, theirs = socket.socketpair()
+    try:
+        with theirs, _held_back(_SIGNALS):
+            process = subprocess.Popen(
+                [*_command(), str(theirs.fileno()), str(os.getpid()), *_search_path()],
+                stdin=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                process_group=0,
+            )
+    except BaseException:
+        ours.close()
+        raise
+    return Launched(process, ours)
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""What a whole group or service is told to stop with: a child leaves it to its parent to stop it."""
+
+
+@contextmanager
+def _held_back(signals: tuple[signal.Signals, ...]) -> Generator[None]:
+    """Start with signals held back: a child of this moment goes on holding them until it knows what to do with them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _command() -> list[str]:
+    if not sys.executable:
+        raise FileNotFoundError("sys.executable is empty: there is no Python to start child processes with")
+    return [sys.executable, *_flags(), "-c", _PROGRAM]
+
+
+def _flags() -> list[str]:
+    """Repeat what this interpreter was told about what it does at its start."""
+    letters = [letter * int(getattr(sys.flags, name)) for name, letter in _FLAGS.items()]
+    warnings = [f"-W{option}" for option in sys.warnoptions]
+    return [f"-{letter}" for letter in letters if letter] + warnings + ["-Xutf8"] * sys.flags.utf8_mode
+
+
+_FLAGS = {
+    "dont_write_bytecode": "B",
+    "ignore_environment": "E",
+    "isolated": "I",
+    "no_site": "S",
+    "no_user_site": "s",
+    "optimize": "O",
+    "safe_path": "P",
+}
+
+
+def _search_path() -> list[str]:
+    """Return where modules are looked for, from wherever the child is."""
+    return [str(Path(entry).absolute()) for entry in sys.path]
+
+
+def main_module() -> MainModule | None:
+    """Say where this program's main module is written; None if in no file."""
+    main = sys.modules["__main__"]
+    path, spec = getattr(main, "__file__", None), getattr(main, "__spec__", None)
+    if path is None:
+        return None
+    name = "" if spec is None else str(spec.name)
+    return MainModule(os.fsencode(Path(path).absolute()), name, getattr(main, "__package__", None) or "")
