@@ -34,7 +34,9 @@ runpy.run_module("examples.montecarlo_pi", run_name="__main__", alter_sys=True)
 
 def run(*options: str) -> subprocess.CompletedProcess[str]:
     """Run the demo to its end, away from any terminal, in one child process unless told otherwise."""
-    return subprocess.run([*DEMO, "--processes", "1", *options], capture_output=True, text=True, timeout=50, check=False)
+    return subprocess.run(
+        [*DEMO, "--processes", "1", *options], capture_output=True, text=True, timeout=50, check=False
+    )
 
 
 async def ask(order: Order, tossing: Definition = toss) -> Estimate:
