@@ -24,6 +24,8 @@ LOCKED_GROUPS = {
     "bench": ["bench"],
     "minimums": ["test"],
 }
+LOCKED_EXTRAS = {"demo": ["plot"], "dev": ["plot"]}
+LOCKS = sorted({*LOCKED_GROUPS, *LOCKED_EXTRAS})
 
 INDEX = re.compile(r"\bpypi[.]|[p]ythonhosted|://[^\s)\"']*/simple\b|(?:index-url|find-links)[ =]\S")
 MACHINE_PATH = re.compile(r"(?<![\w.:/*\]])/(?:home|Users|root|work|opt|mnt|srv|private)/\w")
@@ -42,18 +44,20 @@ def text_of(path: Path) -> str:
     return path.read_bytes().decode("utf-8", errors="ignore")
 
 
-@pytest.mark.parametrize("name", LOCKED_GROUPS)
+@pytest.mark.parametrize("name", LOCKS)
 def test_lock_covers_what_it_is_for(name: str) -> None:
-    """Each lock pins every dependency of the package and of its groups, at a version they allow."""
+    """Each lock pins every dependency of the package, and of its groups and extras, at a version they allow."""
     pinned = pins(name)
-    wanted = [*PROJECT["project"]["dependencies"], *(r for group in LOCKED_GROUPS[name] for r in requirements(group))]
+    wanted = [*PROJECT["project"]["dependencies"]]
+    wanted += [r for group in LOCKED_GROUPS.get(name, []) for r in requirements(group)]
+    wanted += [r for extra in LOCKED_EXTRAS.get(name, []) for r in PROJECT["project"]["optional-dependencies"][extra]]
 
     uncovered = [requirement for requirement in wanted if not covers(pinned, requirement)]
 
     assert not uncovered, "write the locks again: nox -s lock"
 
 
-@pytest.mark.parametrize("name", LOCKED_GROUPS)
+@pytest.mark.parametrize("name", LOCKS)
 def test_lock_has_a_hash_for_every_pin(name: str) -> None:
     """What is installed is what was locked, byte for byte."""
     entries = re.split(r"\n(?=[a-z])", (ROOT / "requirements" / f"{name}.txt").read_text())[1:]

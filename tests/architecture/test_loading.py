@@ -7,7 +7,10 @@ import sys
 
 import pytest
 
-LOADED_LATE = ("aio_pika", "aiormq", "click", "conductors", "numpy", "pytest", "rich", "structlog", "uvloop")
+LOADED_LATE = (
+    *("aio_pika", "aiormq", "conductors", "uvloop"),
+    *("click", "matplotlib", "numpy", "pytest", "rich", "structlog"),
+)
 
 
 def python(program: str) -> list[str]:
