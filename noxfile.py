@@ -22,7 +22,14 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 VENV = HERE / ".venv"
-LOCKS = {"runtime": (), "demo": (), "test": ("test",), "dev": ("dev",), "minimums": ("test",)}
+LOCKS = {
+    "runtime": (),
+    "demo": (),
+    "test": ("test",),
+    "dev": ("dev",),
+    "bench": ("bench",),
+    "minimums": ("test",),
+}
 """The dependency groups in each lock, besides what the package itself needs."""
 EXTRAS = {"demo": ("plot",), "dev": ("plot",)}
 """The package's extras that are in a lock too."""
@@ -94,7 +101,7 @@ nox.options.error_on_missing_interpreters = False
 nox.options.sessions = ["lint", "types", "tests", "uvloop", "faults", "docs", "wheel", "minimums", "pythons", "demo"]
 
 OTHER_PYTHONS = ("3.12", "3.13")
-TESTS = ("unit", "property", "contract", "typing", "architecture", "examples")
+TESTS = ("unit", "property", "contract", "typing", "architecture", "examples", "benchmarks")
 """The folders of tests/ that make one run; faults/ is a run of its own."""
 
 
@@ -183,6 +190,13 @@ def demo(session: nox.Session) -> None:
             session.run(base_python(), *command, external=True)
         if not (copy / "pi.png").exists():
             session.error("the demo wrote no pi.png")
+
+
+@nox.session(venv_backend="virtualenv", default=False)
+def bench(session: nox.Session) -> None:
+    """Measure atomizer beside its peers, in an environment of its own: `nox -s bench -- --quick`."""
+    session.install("--require-hashes", "--requirement", "requirements/bench.txt")
+    session.run("python", "-m", "tests.benchmarks", *session.posargs)
 
 
 @nox.session(venv_backend="virtualenv", default=False)

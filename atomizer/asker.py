@@ -13,7 +13,7 @@ from ._core.turns import refuse_waiting_for_itself
 from .annotations import reader_of
 from .atom import FunctionAtom, definition_of
 from .bounds import bounds_of
-from .codec import codec_for
+from .codec import CODECS, codec_for
 from .errors import (
     AtomFailed,
     AtomUnknown,
@@ -78,18 +78,21 @@ class Asker:
         self.is_open = False
         self._settings = settings
         self._clock = settings.clock
+        self._grace = settings.grace
         self._bounds = bounds_of(settings)
         self._defaults = defaults
         self._registry = registry
         self._links = links
         self._outbound = outbound
+        self._new_id = outbound.new_id
         self._correlation = correlation
         self._alarm = alarm
         self._broadcast = broadcast
         self._slots = slots
         self._flying = flying
         self._check_open = check_open
-        alarm.watch(correlation.expecting, self._give_up)
+        self._expecting = correlation.expecting
+        alarm.watch(self._expecting.values(), self._give_up)
 
     async def run(self, parent: Flight | None, atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Ask and wait. Cancellation: cancels the electron."""
@@ -104,35 +107,33 @@ class Asker:
         self, parent: Flight | None, atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Handle[Any]:
         """Ask, and return once the other side has the electron."""
-        if not self.is_open:
-            self._check_open(parent)
-        target: Target = atom if type(atom) is FunctionAtom else self._target(atom, kwargs)
-        kept = target.kept
-        to = kept[1] if kept is not None and kept[0] is self._defaults else self._address(target)
-        options = to.options
-        owner = None if parent is None or options.detached else parent
-        if owner is not None:
-            self._check_wait(owner, to)
-        outbound = self._outbound
-        electron_id = options.id or outbound.new_id()
+        if parent is not None or not self.is_open:
+            parent = self._checked(parent)
+        kept = atom.kept if type(atom) is FunctionAtom else None
+        to = kept[1] if kept is not None and kept[0] is self._defaults else self._address(atom, kwargs)
+        electron_id = to.options.id or self._new_id()
         try:
             payload = to.bind(args, kwargs)
         except ValueError as error:
-            raise _refused(electron_id, target.atom_id, error) from error
-        deadline = inf if owner is None and options.timeout is None else outbound.deadline(options, owner)
-        electron = outbound.electron(electron_id, to, payload, parent, deadline)
-        link = self._link(options, parent)
-        handle: Handle[Any] = Handle(electron_id, to.atom_id, self, to.read, target.raises, parent, link)
-        self._enter(handle, electron, deadline)
-        if owner is not None:
-            handle.adopt()
-        try:
-            is_sent = outbound.post_nowait(link, electron, to)
-        except BaseException:
-            self._forget(handle)
-            raise
-        if not is_sent:
+            raise _refused(electron_id, to.atom_id, error) from error
+        link = self._link(to.options, parent)
+        frame, electron, deadline = self._outbound.outgoing(link, electron_id, to, payload, parent)
+        handle: Handle[Any] = Handle(electron_id, to.atom_id, self, to.read, to.raises, parent, link)
+        if parent is not None or not to.is_plain:
+            self._prepare(handle, to)
+        if to.has_reply:  # expected before it is sent: a reply may come before `send_nowait` returns
+            if self._expecting.setdefault(electron_id, handle) is not handle:
+                handle.disown()
+                raise ValueError(f"electron {electron_id!r} is outstanding already: an id is one request")
+            if deadline < inf:
+                handle.due = due = deadline + self._grace
+                if due < self._alarm.next:
+                    self._alarm.wake_by(due)
+        connection = link.connection
+        if connection is None or not connection.send_nowait(frame):
             await self._post(handle, link, electron, to, deadline)
+        elif self._broadcast.listening:
+            self._outbound.tell_sent(link, electron)
         return handle
 
     def map(
@@ -162,12 +163,13 @@ class Asker:
     def take_reply(self, delivery: Delivery) -> None:
         """Hand a reply to whoever waits for it. Never raises, never waits."""
         try:
-            reply = codec_for(delivery.content_type).decode_reply(delivery.body, self._bounds)
+            codec = CODECS.get(delivery.content_type) or codec_for(delivery.content_type)
+            reply = codec.decode_reply(delivery.body, self._bounds)
         except Malformed as error:
             self._take_malformed(delivery, error)
             return
         if type(reply) is Properties:
-            handle = self._correlation.take(reply.electron_id)
+            handle = self._expecting.pop(reply.electron_id, None)
             if self._broadcast.listening:
                 self._tell_of(reply, is_claimed=handle is not None)
             if handle is not None:
@@ -240,8 +242,22 @@ class Asker:
         if asked is not None and asked.takes_turns and to.has_reply:
             refuse_waiting_for_itself(asked.definition, owner, self._flying)
 
-    def _target(self, atom: Any, kwargs: dict[str, Any]) -> Target:
-        return self._by_id(atom, kwargs) if isinstance(atom, str) else definition_of(atom)
+    def _checked(self, parent: Flight | None) -> Flight | None:
+        """Return the atom that asks, if it is not over, and make sure that it may."""
+        if parent is not None and parent.is_over:
+            parent = None
+        if not self.is_open:
+            self._check_open(parent)
+        return parent
+
+    def _address(self, atom: Any, kwargs: dict[str, Any]) -> Address:
+        """Work out what is the same for all electrons of an atom. It is kept with it, for whoever asks again."""
+        target: Target = self._by_id(atom, kwargs) if isinstance(atom, str) else definition_of(atom)
+        if target.kept is not None and target.kept[0] is self._defaults:
+            return target.kept[1]
+        to = address(target, target.defaults.over(self._defaults))
+        target.kept = (self._defaults, to)
+        return to
 
     def _by_id(self, atom_id: str, kwargs: dict[str, Any]) -> Target:
         registration = self._registry.find(atom_id)
@@ -249,11 +265,14 @@ class Asker:
         result, options = kwargs.pop("result", None), kwargs.pop("options", None)
         return AtomById(atom_id, route, result, options or NOTHING_SAID)
 
-    def _address(self, target: Target) -> Address:
-        """Work out what is the same for all electrons of a target. It is kept with it, for whoever asks again."""
-        to = address(target, target.defaults.over(self._defaults))
-        target.kept = (self._defaults, to)
-        return to
+    def _prepare(self, handle: Handle[Any], to: Address) -> None:
+        """Do what is not needed for every electron, before it is expected."""
+        if not to.has_reply:
+            why = f"electron {handle.electron_id!r} was sent with reply=False: no outcome comes back"
+            handle.fail(NoReplyAsked(why))
+        if handle.parent is not None and not to.options.detached:
+            self._check_wait(handle.parent, to)
+            handle.adopt()
 
     def _link(self, options: Options, parent: Flight | None) -> Link:
         if options.conductor is not None:
@@ -268,17 +287,6 @@ class Asker:
         for link in self._links.values():
             return link
         raise ConductorUnavailable("this runtime has no conductor (any more): register one before asking")
-
-    def _enter(self, handle: Handle[Any], electron: Electron, deadline: float) -> None:
-        """Enter the handle before anything is sent: a reply may come before `send` returns."""
-        if not electron.reply:
-            handle.fail(NoReplyAsked(f"electron {electron.id!r} was sent with reply=False: no outcome comes back"))
-            return
-        self._correlation.expect(handle)
-        if deadline < inf:
-            handle.due = deadline + self._settings.grace
-            if handle.due < self._alarm.next:
-                self._alarm.wake_by(handle.due)
 
     async def _post(self, handle: Handle[Any], link: Link, electron: Electron, to: Address, deadline: float) -> None:
         try:

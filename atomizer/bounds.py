@@ -4,13 +4,14 @@ Bounds: what foreign bytes may weigh, looked at before anything is decoded.
 A decoder recurses as deep as its input is nested, also where it only skips what it does not know; on a thread with a
 small stack that ends the process. So size, nesting and the length of numbers are checked first, and without recursion:
 a count that is never too small lets nearly every body pass at once, and only what it cannot clear is looked at exactly.
+Nesting is not looked at where the decoder refuses at once whatever could be nested: see `atomizer.messagepack`.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -18,6 +19,10 @@ from msgspec import Struct
 from .errors import Malformed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from msgspec import Raw
+
     from .settings import Settings
 
 __all__ = (
@@ -28,8 +33,11 @@ __all__ = (
     "bounds_of",
     "check_json",
     "check_messagepack",
+    "decode_with",
     "unreadable",
 )
+
+T = TypeVar("T")
 
 
 class Bounds(Struct, frozen=True):
@@ -214,3 +222,21 @@ _REASONS: dict[type[Exception], str] = {
     RecursionError: "nested too deep to be decoded",
     MemoryError: "too large for the memory of this node",
 }
+
+
+def decode_with(decode: Callable[[Any], T], body: bytes | Raw, path: str = "$") -> T:
+    """
+    Decode what is within bounds.
+
+    Args:
+        decode: A decoder's method.
+        body: What to decode.
+        path: Where it lies in the whole body.
+
+    Raises:
+        Malformed: The decoder cannot read it.
+    """
+    try:
+        return decode(body)
+    except UNREADABLE as error:
+        raise unreadable(error, path) from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeAlias, cast
 
 from .errors import RegistrationRefused
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from .bond import Bond
     from .electron import Electron
     from .function_atom import FunctionAtom
-    from .payload import Bind, Payload, ReadArguments
+    from .payload import Bind, ReadArguments
 
 __all__ = ("Caller", "Definition", "Isolation", "Said")
 
@@ -126,14 +125,7 @@ class Definition(ABC):
             RegistrationRefused: A type of them cannot be found.
         """
 
-    def encode_result(self, value: object) -> Payload:
-        """
-        Encode what the atom returned: `bytes` as they are, anything else as JSON (None is `null`).
-
-        Raises:
-            ValueError: It cannot be encoded.
-        """
-        return encode_payload(value)
+    encode_result = staticmethod(encode_payload)  # `bytes` as they are, anything else as JSON: None is `null`
 
     @property
     @abstractmethod
@@ -189,7 +181,11 @@ def _main_module() -> str:
     spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
     if spec is not None:
         return str(spec.name)
-    return Path(file).stem if file else "__main__"  # typed in: nobody can import it
+    if not file:
+        return "__main__"  # typed in: nobody can import it
+    from pathlib import Path  # noqa: PLC0415  # slow to import, and only needed in a script
+
+    return Path(file).stem
 
 
 def _checked_id(id: str) -> str:

@@ -28,7 +28,7 @@ Duration = Annotated[float, Meta(ge=0.0, le=1e10)]
 """Seconds on the wire; the bounds refuse NaN and infinity."""
 
 
-class Electron(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+class Electron(Struct, frozen=True, kw_only=True, gc=False, array_like=True, forbid_unknown_fields=True):
     """A request for one atom."""
 
     id: Annotated[str, Meta(min_length=1, max_length=256)]

@@ -338,17 +338,24 @@ class AtomizerBug(AtomizerError):
     """Something in atomizer itself is wrong. Please report it with the traceback."""
 
 
-def nearest(wanted: str, known: Iterable[str]) -> str:
-    """Say which of the known names a wanted one may have meant: the end of an error message."""
+def nearest(wanted: str, known: Iterable[str], *, known_as: str = "registered here") -> str:
+    """
+    Say which of the known names a wanted one may have meant: the end of an error message.
+
+    Args:
+        wanted: The name that is not there.
+        known: Those that are.
+        known_as: What they are, in words that fit behind "nothing is".
+    """
     from difflib import get_close_matches  # noqa: PLC0415  # slow to import, and only needed when something went wrong
 
     names = sorted(set(known))
     if not names:
-        return "nothing is registered here"
+        return f"nothing is {known_as}"
     tail = wanted.rpartition(".")[2]
     same_tail = [name for name in names if name.rpartition(".")[2] == tail]
     close = list(dict.fromkeys(same_tail + get_close_matches(wanted, names, n=3, cutoff=0.5)))[:3]
     if close:
         return "did you mean " + " or ".join(repr(name) for name in close) + "?"
     shown = ", ".join(repr(name) for name in names[:5])
-    return f"registered here: {shown}" + (" …" if len(names) > 5 else "")
+    return f"{known_as}: {shown}" + (" …" if len(names) > 5 else "")

@@ -32,6 +32,7 @@ from .electron import JSON, RAW, Duration, Electron, Id
 from .errors import Malformed
 from .json_values import is_embeddable
 from .properties import Failure, FailureKind, Properties
+from .tolerant import fields_of, known
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,11 +75,10 @@ class _PropertiesKeys(Struct, kw_only=True, omit_defaults=True):
 
 def _with_the_rest(keys: type[Struct], struct: type[Struct]) -> type[Struct]:
     """Add a key for every field of a struct that has none yet: its name without underscores and unit."""
-    known = keys.__struct_fields__
     rest = [
-        (member.name, member.type, field(default=member.default, name=member.name.removesuffix("_ns").replace("_", "")))
-        for member in structs.fields(struct)
-        if member.name not in known
+        (name, kind, field(default=default, name=name.removesuffix("_ns").replace("_", "")))
+        for name, kind, default in fields_of(struct)
+        if name not in keys.__struct_fields__
     ]
     return msgspec.defstruct(f"{struct.__name__}Go", rest, bases=(keys,), kw_only=True, omit_defaults=True)
 
@@ -287,7 +287,7 @@ def read_properties(body: bytes) -> Properties | None:
         members["content_type"] = implied
     for name in ("electron_id", "atom_id"):
         members[name] = members[name] or ""
-    return Properties(**members)
+    return known(Properties, members)
 
 
 def _result_from_wire(members: dict[str, Any]) -> tuple[bytes, str]:

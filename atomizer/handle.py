@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from copy import copy
 from math import inf
+from types import coroutine
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
 
 from msgspec import Struct
@@ -74,7 +75,10 @@ class Handle(Struct, Generic[R_co], eq=False, weakref=True):
 
     def __await__(self) -> Generator[Any, None, R_co]:
         if self._properties is None:
-            yield from self._outcome().__await__()
+            if self.parent is None and self._error is None and CURRENT.get() is None:
+                yield from self._wait()  # nobody lends a slot: nearly every wait
+            if self._properties is None:
+                yield from self._outcome().__await__()
         return self._result()
 
     async def result(self) -> R_co:
@@ -140,7 +144,8 @@ class Handle(Struct, Generic[R_co], eq=False, weakref=True):
         """Take the outcome."""
         if self._properties is None and self._error is None:
             self._properties = properties
-            self._finish()
+            if self._waiters is not None or self._listeners is not None or self.parent is not None:
+                self._finish()
 
     def fail(self, error: AtomizerError) -> None:
         """Take it that no outcome will come."""
@@ -182,16 +187,18 @@ class Handle(Struct, Generic[R_co], eq=False, weakref=True):
         assert self._properties is not None  # noqa: S101  # one of the two is there
         return self._properties
 
-    async def _wait(self) -> None:
+    @coroutine
+    def _wait(self) -> Generator[Any, None, None]:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiters = [] if self._waiters is None else self._waiters
         waiters.append(waiter)
         self._waiters = waiters
         try:
-            await waiter
-        finally:
+            yield from waiter
+        except BaseException:
             if waiter in waiters:
                 waiters.remove(waiter)
+            raise
 
     def _result(self) -> R_co:
         properties = self._properties

@@ -18,7 +18,6 @@ import asyncio
 from contextlib import asynccontextmanager, suppress
 from math import inf
 from typing import TYPE_CHECKING, ClassVar
-from urllib.parse import parse_qsl, urlsplit
 
 from .codec import MESSAGEPACK
 from .conductor import Capability, Conductor, Connection, Durability, Lane, Settlement
@@ -126,6 +125,8 @@ class MemoryConductor(Conductor):
 
 
 def _read_url(url: str) -> tuple[str, int | None]:
+    from urllib.parse import parse_qsl, urlsplit  # noqa: PLC0415  # slow to import, and only needed for a URL
+
     parts = urlsplit(url)
     if parts.scheme != "memory" or parts.fragment:
         raise ValueError(f"{url!r} is no URL of an in-memory conductor: memory://name?capacity=10000")
@@ -204,32 +205,43 @@ class MemoryConnection(Connection):
 
     async def receive(self, lane: Lane) -> Delivery:
         """Wait for the next delivery of a lane. See `Connection.receive`."""
-        delivery = self.receive_nowait(lane)
-        if delivery is None:
-            delivery = await self._wait_for_delivery(self._inboxes[lane])
+        ready_now = self.receive_nowait(lane)
+        if ready_now is not None:
+            return ready_now
+        inbox = self._inboxes[lane]
+        waiter: asyncio.Future[MemoryDelivery | None] = asyncio.get_running_loop().create_future()
+        inbox.waiting.append(waiter)
+        try:
+            delivery = await waiter
+        except BaseException:
+            self._stop_waiting(inbox, waiter)
+            raise
+        if delivery is None or self._over is not None:
+            raise self._error()
         return delivery
 
     def receive_nowait(self, lane: Lane) -> Delivery | None:
         """Take the next delivery of a lane, if there is one: from its routes in turn."""
         if self._over is not None:
             raise self._error()
-        return self._inboxes[lane].take()
+        ready = self._inboxes[lane].ready
+        while ready:
+            listening = ready[0]
+            delivery = listening.take()  # it may make room for a sender, and so offer again
+            if delivery is not None:
+                if len(ready) > 1:
+                    ready.rotate(-1)
+                return delivery
+            ready.popleft()
+            listening.is_ready = False
+        return None
 
-    async def _wait_for_delivery(self, inbox: Inbox) -> Delivery:
-        waiter: asyncio.Future[MemoryDelivery | None] = asyncio.get_running_loop().create_future()
-        inbox.waiting.append(waiter)
-        try:
-            delivery = await waiter
-        except BaseException:
-            if waiter.done() and not waiter.cancelled():
-                self._hand_on(waiter.result())
-            else:
-                with suppress(ValueError):  # it may have been passed over already
-                    inbox.waiting.remove(waiter)
-            raise
-        if delivery is None or self._over is not None:
-            raise self._error()
-        return delivery
+    def _stop_waiting(self, inbox: Inbox, waiter: asyncio.Future[MemoryDelivery | None]) -> None:
+        if waiter.done() and not waiter.cancelled():
+            self._hand_on(waiter.result())
+        else:
+            with suppress(ValueError):  # it may have been passed over already
+                inbox.waiting.remove(waiter)
 
     def _hand_on(self, delivery: MemoryDelivery | None) -> None:
         """Let another have what came for a receiver that was cancelled; it has not been seen, so it is not marked."""
@@ -259,12 +271,14 @@ class MemoryConnection(Connection):
 
     def send_nowait(self, frame: Frame) -> bool:
         """Send a frame, unless its route is full, nobody is there, or it is too large."""
-        if self._over is not None or len(frame.body) > self._most_bytes:
+        if len(frame.body) > self._most_bytes:
             return False
         queue = self._queues.get(frame.to)
         return queue.put_nowait(frame) if queue is not None else self._send_copies_nowait(frame)
 
     def _send_copies_nowait(self, frame: Frame) -> bool:
+        if self._over is not None:
+            return False
         queues = self._hub.queues_for(frame.to)
         if not queues:
             return frame.to.lane in _MAY_HAVE_NOBODY
@@ -298,20 +312,16 @@ class MemoryConnection(Connection):
         """Settle a delivery."""
         if self._over is not None:
             raise self._error()
-        if (
-            not isinstance(delivery, MemoryDelivery)
-            or (holder := delivery.holder) is None
-            or holder.connection is not self
-        ):
+        holder = getattr(delivery, "holder", None)  # a stranger's has none
+        if not isinstance(delivery, MemoryDelivery) or holder is None or holder.connection is not self:
             raise ValueError(_why_not_to_settle(delivery))
         delivery.holder = None
         del holder.unsettled[delivery.arrival]
-        queue = holder.queue
         if settlement is _REQUEUE:
-            self._hub.give_back(queue, delivery.again(died=False))
+            self._hub.give_back(holder.queue, delivery.again(died=False))
         elif delivery.key:
-            queue.release(delivery.key)
-        if queue.size and (not holder.is_ready or holder.inbox.waiting):
+            holder.queue.release(delivery.key)
+        if holder.queue.size and (not holder.is_ready or holder.inbox.waiting):
             holder.offer()
         return True
 
@@ -329,6 +339,7 @@ class MemoryConnection(Connection):
     def end(self, *, died: bool) -> None:
         """Refuse every call from now on, and wake those that wait. For the hub."""
         self._over = ConductorBroken if died else ConductorClosed
+        self._queues = {}  # nothing goes out any more
         for inbox in self._inboxes.values():
             for receiver in inbox.waiting:
                 if not receiver.done():

@@ -76,20 +76,6 @@ class Inbox:
         self.waiting: deque[asyncio.Future[MemoryDelivery | None]] = deque()
         self.ready: deque[Listening] = deque()
 
-    def take(self) -> MemoryDelivery | None:
-        """Take the next delivery, from each route in turn."""
-        ready = self.ready
-        while ready:
-            listening = ready[0]
-            delivery = listening.take()  # it may make room for a sender, and so offer again
-            if delivery is not None:
-                if len(ready) > 1:
-                    ready.rotate(-1)
-                return delivery
-            ready.popleft()
-            listening.is_ready = False
-        return None
-
 
 class Listening:
     """
@@ -121,11 +107,19 @@ class Listening:
 
     def take(self) -> MemoryDelivery | None:
         """Take the next delivery that credit allows."""
-        unsettled = self.unsettled
+        unsettled, queue = self.unsettled, self.queue
         if len(unsettled) >= self.credit:
             return None
-        delivery = self.queue.take(self)
-        if delivery is not None and self.queue.is_settled:
+        if queue.is_plain and queue.is_settled:  # nearly all: what `Queue.take` comes to then
+            if not queue.normal:
+                return None
+            delivery: MemoryDelivery | None = queue.normal.popleft()
+            queue.size -= 1
+            if queue.senders:
+                queue.admit()
+        else:
+            delivery = queue.take(self)
+        if delivery is not None and queue.is_settled:
             delivery.holder = self
             unsettled[delivery.arrival] = delivery
         return delivery

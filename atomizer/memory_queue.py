@@ -44,6 +44,8 @@ class Queue:
         size: How many wait, those not due yet among them.
         senders: Calls of `send` that wait for room, in order; each gets whether its frame was taken.
         sink: Where frames go at once, instead of waiting.
+        is_plain: No frame had a key or a priority so far: all that wait and are due are in `normal`.
+        normal: Those without either, in order.
     """
 
     __slots__ = (
@@ -52,12 +54,14 @@ class Queue:
         "_levels",
         "_low",
         "_next_arrival",
-        "_normal",
+        "_only",
         "_schedule",
         "capacity",
+        "is_plain",
         "is_settled",
         "lines",
         "listenings",
+        "normal",
         "route",
         "senders",
         "sink",
@@ -73,10 +77,12 @@ class Queue:
         self.listenings: deque[Listening] = deque()
         self.senders: deque[tuple[asyncio.Future[bool], Frame]] = deque()
         self.sink: Callable[[Delivery], None] | None = None
+        self.is_plain: bool = True
+        self._only: Listening | None = None
         self._high: deque[MemoryDelivery] = deque()
-        self._normal: deque[MemoryDelivery] = deque()
+        self.normal: deque[MemoryDelivery] = deque()
         self._low: deque[MemoryDelivery] = deque()
-        self._levels = (self._normal, self._high, self._low)  # by priority: 0, 1, -1
+        self._levels = (self.normal, self._high, self._low)  # by priority: 0, 1, -1
         self._schedule = schedule
         self._next_arrival = next_arrival
         self._is_admitting = False
@@ -95,16 +101,18 @@ class Queue:
         """Take a frame if there is room; else return False."""
         if self.size >= self.capacity:
             return False
-        if frame.key or frame.priority or frame.delay > 0 or self.sink is not None:
+        if frame.key or frame.priority or frame.delay:
             self._accept(frame)
             return True
-        delivery = MemoryDelivery(
-            frame.to, frame.body, frame.content_type, frame.id, frame.reply_to, 0, False, self._next_arrival()
-        )
+        arrival = self._next_arrival()
+        delivery = MemoryDelivery(frame.to, frame.body, frame.content_type, frame.id, frame.reply_to, 0, False, arrival)
+        if self.sink is not None:
+            self.sink(delivery)
+            return True
         self.size += 1
-        self._normal.append(delivery)
-        listenings = self.listenings
-        if len(listenings) != 1 or not listenings[0].is_ready or listenings[0].inbox.waiting:
+        self.normal.append(delivery)
+        only = self._only
+        if only is None or not only.is_ready or only.inbox.waiting:  # else the only one who listens knows
             self.offer()
         return True
 
@@ -131,10 +139,11 @@ class Queue:
         self.size -= 1
         delivery.arrival = self._next_arrival()
         self._enter(delivery)
-        self._admit()
+        self.admit()
 
     def _accept(self, frame: Frame) -> None:
         delivery = delivery_of(frame, self._next_arrival())
+        self.is_plain = self.is_plain and not (frame.key or frame.priority)
         if frame.delay > 0:
             self._delay(delivery, frame.delay)
         elif self.sink is not None:
@@ -174,7 +183,7 @@ class Queue:
 
     def take(self, listening: Listening) -> MemoryDelivery | None:
         """Take the next frame for a listener: the first of the highest priority that it may have."""
-        level = self._high or self._normal or self._low
+        level = self._high or self.normal or self._low
         heads = listening.heads
         if heads and (not level or heads[0][:2] < (-level[0].priority, level[0].arrival)):
             delivery = self._take_head(heads)
@@ -184,7 +193,7 @@ class Queue:
             return None
         self.size -= 1
         if self.senders:
-            self._admit()
+            self.admit()
         return delivery
 
     def release(self, key: str) -> None:
@@ -201,13 +210,13 @@ class Queue:
     def drain(self, sink: Callable[[Delivery], None]) -> None:
         """Hand over what waits, and from now on all that comes."""
         self.sink = sink
-        waiting = [delivery for level in (self._high, self._normal, self._low) for delivery in level]
+        waiting = [delivery for level in (self._high, self.normal, self._low) for delivery in level]
         waiting += [delivery for line in self.lines.values() for delivery in line.frames]
         self._empty()
         self.size -= len(waiting)
         for delivery in waiting:
             sink(delivery)
-        self._admit()
+        self.admit()
 
     def clear(self) -> None:
         """Drop what waits."""
@@ -220,17 +229,22 @@ class Queue:
     def join(self, listening: Listening) -> None:
         """Let a connection listen. It has no credit yet."""
         self.listenings.append(listening)
+        self._count_listenings()
         listening.queue = self
         listening.is_joined = True
 
     def leave(self, listening: Listening) -> None:
         """Let a connection listen no longer."""
         self.listenings.remove(listening)
+        self._count_listenings()
         listening.is_joined = False
         listening.credit = 0
         listening.heads.clear()
         self.sink = None
         self.choose_again()
+
+    def _count_listenings(self) -> None:
+        self._only = self.listenings[0] if len(self.listenings) == 1 else None
 
     def choose_again(self) -> None:
         """Let every key choose among the listeners there are now."""
@@ -251,7 +265,7 @@ class Queue:
 
     # Inside
 
-    def _admit(self) -> None:
+    def admit(self) -> None:
         """Take frames of senders that wait, as far as there is room."""
         if self._is_admitting:  # each frame taken may be received at once, and make room for the next: no recursion
             return
@@ -347,7 +361,7 @@ class LossyQueue(Queue):
             self._enter(delivery)
 
     def _drop_oldest(self) -> None:
-        level = self._low or self._normal or self._high
+        level = self._low or self.normal or self._high
         if level:
             level.popleft()
         else:

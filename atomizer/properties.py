@@ -71,7 +71,7 @@ class Ending(StrEnum):
     """It would not end: it runs on without anybody, its slot held."""
 
 
-class Failure(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Failure(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """What went wrong with an electron, as data."""
 
     kind: str
@@ -90,7 +90,16 @@ class Failure(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """For timed out and cancelled atoms, one of `Ending`."""
 
 
-class Properties(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="reply", tag="properties"):
+class Properties(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    gc=False,
+    array_like=True,
+    forbid_unknown_fields=True,
+    tag_field="reply",
+    tag="properties",
+):
     """The outcome of one electron: a result, or a failure."""
 
     electron_id: Id
@@ -154,7 +163,16 @@ class Properties(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True
             raise failed(self.failure, atom_id=self.atom_id, electron_id=self.electron_id)
 
 
-class Progress(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="reply", tag="progress"):
+class Progress(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    gc=False,
+    array_like=True,
+    forbid_unknown_fields=True,
+    tag_field="reply",
+    tag="progress",
+):
     """How far an atom is, told while it runs. May be lost; only the newest counts."""
 
     electron_id: Id

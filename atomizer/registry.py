@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .bond import Bond
     from .bounds import Bounds
     from .electron import Electron
-    from .payload import Arguments
+    from .payload import Arguments, Payload
 
 __all__ = ("Registration", "Registry", "StateRefused", "default_registry", "register", "unregister")
 
@@ -44,11 +44,12 @@ class Registration:
         call: Calls it: `(instance, bond, electron, args, kwargs)`. Gives a coroutine if `definition.is_async`.
         bare: Calls it with its arguments alone, if it is a coroutine function that asks for nothing else.
         arguments: Makes its arguments of an electron's payload.
+        finish: Encodes its result.
         instance: Gives the instance that answers an electron: `(copy_state)`. None for functions.
         takes_turns: Whether its electrons wait for their turn: for fewer of their kind, or for a child process.
     """
 
-    __slots__ = ("arguments", "bare", "call", "definition", "instance", "item", "state", "takes_turns")
+    __slots__ = ("arguments", "bare", "call", "definition", "finish", "instance", "item", "state", "takes_turns")
 
     def __init__(self, item: Plain, definition: Definition, state: State) -> None:
         self.item: Plain = item
@@ -56,6 +57,7 @@ class Registration:
         self.state: State = state
         self.call: Call = definition.prepare()
         self.bare: Callable[..., Coroutine[Any, Any, Any]] | None = definition.bare
+        self.finish: Callable[[Any], Payload] = definition.encode_result
         self.arguments: Callable[[Electron, Bounds], Arguments] = definition.arguments
         self.instance: Callable[[bool | None], Atom | None] = state.instance
         self.takes_turns: bool = definition.concurrency is not None or definition.isolation is not None

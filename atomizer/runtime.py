@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Self
 
 from ._core.broadcast import Broadcast, EventStream
-from ._core.flight import current_flight
+from ._core.flight import CURRENT
 from ._core.lifecycle import Happening, State, move
 from ._core.node import Node
 from ._core.stopping import stopped_by_signals, to_its_end
@@ -266,7 +266,7 @@ class Atomizer(Asking):
             suspended=suspended,
             abandoned=flights.abandoned if flights is not None else 0,
             outstanding=len(node.correlation) if node is not None else 0,
-            completed=node.report.completed if node is not None else 0,
+            completed=node.flights.completed if node is not None else 0,
             failed=node.report.failed if node is not None else 0,
             atoms=tuple(registration.definition.atom_id for registration in self._registry.registrations),
             conductors={name: link.state.value for name, link in node.links.items()} if node is not None else {},
@@ -288,13 +288,13 @@ class Atomizer(Asking):
             raise
 
     def _run(self, atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Coroutine[Any, Any, Any]:
-        return self._open_asker().run(current_flight(), atom, args, kwargs)
+        return (self._asker or self._open_asker()).run(CURRENT.get(), atom, args, kwargs)
 
     def _send(self, atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Coroutine[Any, Any, Handle[Any]]:
-        return self._open_asker().send(current_flight(), atom, args, kwargs)
+        return (self._asker or self._open_asker()).send(CURRENT.get(), atom, args, kwargs)
 
     def _map(self, atom: Any, items: Any, **kwargs: Any) -> Results[Any]:
-        return self._open_asker().map(current_flight(), atom, items, **kwargs)
+        return (self._asker or self._open_asker()).map(CURRENT.get(), atom, items, **kwargs)
 
     def _make_node(self) -> Node:
         return Node(

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .conductor import Conductor
@@ -73,7 +72,7 @@ def load(scheme: str, home: Home) -> Any:
     Raises:
         ConductorUnknown: It cannot be imported; the message says why and what to do.
     """
-    if in_the_way := _in_the_way(home):
+    if home.module.startswith("conductors.") and (in_the_way := what_is_in_the_way()):
         raise ConductorUnknown(
             f"{scheme}:// is answered by atomizer's own package `conductors`, and {in_the_way} is in its way: rename "
             "that, or import it as part of a package of yours and take its folder off the front of the import path"
@@ -84,20 +83,20 @@ def load(scheme: str, home: Home) -> Any:
         raise ConductorUnknown(f"{scheme}:// cannot be had: {error}; {_cure(home, error)}") from error
 
 
-def _in_the_way(home: Home) -> str:
+def what_is_in_the_way() -> str:
     """
     Say what is imported in place of our package `conductors`; empty if nothing is.
 
     Ours lies beside `atomizer`. Somebody else's is looked up without being run.
     """
+    from pathlib import Path  # noqa: PLC0415  # slow to import, and only needed with a conductor over a network
+
     spec = find_spec("conductors")
-    if spec is None or not home.module.startswith("conductors."):
+    if spec is None:
         return ""
+    ours = Path(__file__).resolve().parent.parent
     places = list(spec.submodule_search_locations or ()) or [spec.origin or ""]
-    return "" if any(Path(place).resolve().parent == _OURS for place in places) else places[0]
-
-
-_OURS = Path(__file__).resolve().parent.parent
+    return "" if any(Path(place).resolve().parent == ours for place in places) else places[0]
 
 
 def _cure(home: Home, error: ImportError) -> str:

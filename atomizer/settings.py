@@ -116,7 +116,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         """
         Read the settings from the environment: `ATOMIZER_URL`, `ATOMIZER_SLOTS`, … one per field.
 
-        This is the only place where atomizer reads the environment.
+        This is the only place where a runtime reads the environment.
 
         Args:
             given: Values that count more than the environment's.

@@ -12,7 +12,7 @@ from .main_module import load_main
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import ModuleType
+    from types import ModuleType, TracebackType
 
     from ..payload import Parameters, Payload
     from .framing import MainModule
@@ -36,6 +36,7 @@ class Callees:
         self._main = main
         self._main_module: ModuleType | None = None
         self._main_error: BaseException | None = None
+        self._main_trace: TracebackType | None = None
         self._found: dict[str, Callee] = {}
 
     def find(self, reference: str) -> Callee:
@@ -57,17 +58,17 @@ class Callees:
         thing: Any = self._load_main() if module == "__main__" else _import(module)
         for part in name.split("."):
             thing = getattr(thing, part)
-        return _callee(thing, reference)
+        return _callee(thing)
 
     def _load_main(self) -> ModuleType:
         """Load the main module once: whatever it does at its start is not done again, also when it failed."""
         if self._main_error is not None:
-            raise self._main_error
+            raise self._main_error.with_traceback(self._main_trace)
         if self._main_module is None:
             try:
                 self._main_module = load_main(self._main)
             except BaseException as error:
-                self._main_error = error
+                self._main_error, self._main_trace = error, error.__traceback__
                 raise
         return self._main_module
 
@@ -77,14 +78,14 @@ def _import(module: str) -> ModuleType:
     return sys.modules[module]
 
 
-def _callee(thing: Any, reference: str) -> Callee:
+def _callee(thing: Any) -> Callee:
     encode = encode_payload
     if isinstance(thing, FunctionAtom):
         thing, encode = thing.__wrapped__, thing.encode_result
     if not inspect.isfunction(thing):
-        raise TypeError(f"{reference} is {type(thing).__qualname__}, and no function")
+        raise TypeError(f"it is of type {type(thing).__qualname__}, and no function")
     mapping = FunctionMapping(thing)
     mapping.prepare()
     if mapping.wants_bond:
-        raise TypeError(f"{reference} asks for a Bond, and there is none in a child process: remove that parameter")
+        raise TypeError("it asks for a Bond, and there is none there: remove that parameter")
     return Callee(thing, inspect.iscoroutinefunction(thing), mapping.parameters, encode)

@@ -28,6 +28,7 @@ class Channel:
 
     Attributes:
         last_words: What a crashing child wrote to its end.
+        is_garbled: Whether what came was no answer.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Channel:
         on_end: Callable[[], None],
     ) -> None:
         self.last_words = b""
+        self.is_garbled = False
         self._loop = loop
         self._socket = end
         self._descriptor = end.fileno()
@@ -60,6 +62,8 @@ class Channel:
 
         Nothing is waited for, and an end that is closed is no error here: `on_end` tells of it.
         """
+        if self._descriptor < 0:
+            return
         if len(payload) < _CHUNK:
             self._unsent = [memoryview(head + payload)]
         else:
@@ -130,6 +134,7 @@ class Channel:
         self._head = b""
         kind, length = ANSWER.unpack_from(data)
         if length > self._most:
+            self.is_garbled = True
             return False
         end = ANSWER.size + length
         if len(data) < end:

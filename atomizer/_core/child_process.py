@@ -14,7 +14,7 @@ from ..cancellation import cleanup
 from ..electron import JSON, RAW
 from ..properties import Failure
 from .channel import Channel
-from .death import ProcessDied
+from .death import ProcessDied, way_of_death
 from .framing import JSON_RESULT, LEAVE, LENGTH, RAW_RESULT, READY, SPENT, Call, ChildSettings, write_call
 from .launching import launch
 from .reaping import tell_end
@@ -75,6 +75,7 @@ class ChildProcess:
         self.died: ProcessDied | None = None
         self.ended: asyncio.Future[None] = loop.create_future()
         self._is_leaving = False
+        self._is_lost = False
         self._why = ""
         self._loop = loop
         self._on_ready = on_ready
@@ -100,7 +101,7 @@ class ChildProcess:
     @property
     def is_over(self) -> bool:
         """Whether it cannot be used any more."""
-        return self.is_killed or self._is_leaving or self.died is not None
+        return self.is_killed or self._is_leaving or self._is_lost
 
     def __repr__(self) -> str:
         state = "over" if self.is_over else "calling" if self.is_calling else "idle" if self.is_ready else "starting"
@@ -174,14 +175,18 @@ class ChildProcess:
     def _receive(self, kind: int, body: bytes) -> None:
         answer = self._answer
         if kind == READY and not self.is_ready:
-            self.is_ready = True
-            self._patience.cancel()
-            self._on_ready(self)
+            self._be_ready()
         elif answer is None or answer.done():
-            self._lose()  # nobody has asked: an atom writes where it should not
+            self._refuse()
         else:
             self.is_spent = bool(kind & SPENT)
             self._resolve(answer, kind & ~SPENT, body)
+
+    def _be_ready(self) -> None:
+        self.is_ready = True
+        self._patience.cancel()
+        if not self._is_lost:
+            self._on_ready(self)
 
     def _resolve(self, answer: asyncio.Future[Answer], kind: int, body: bytes) -> None:
         if kind in _CONTENT_TYPES:
@@ -189,13 +194,22 @@ class ChildProcess:
             return
         try:
             answer.set_result(Answer(b"", JSON, _read_failure(body)))
-        except msgspec.MsgspecError:  # as above
-            self._lose()
+        except msgspec.MsgspecError:
+            self._refuse()
 
     def _lose(self) -> None:
-        """Nothing more will come that is an answer: it has ended, or must."""
-        if not self._is_leaving:
+        """Nothing more will come: it has ended, or must."""
+        self._is_lost = True
+        if self._channel.is_garbled:
+            self._refuse()
+        elif not self._is_leaving:
             self._kill_group()
+
+    def _refuse(self) -> None:
+        """End it for what it sent: nobody has asked for that."""
+        self._is_lost = True
+        self._why = self._why or "sent what is no answer: the atom wrote to a descriptor that it had not opened"
+        self._kill_group()
 
     def _finish(self) -> None:
         """See to everything that is left of a process that has ended."""
@@ -204,7 +218,8 @@ class ChildProcess:
         self._patience.cancel()
         self._channel.drain()
         self._channel.close()
-        self.died = died = ProcessDied(self._why or exit_code, self._channel.last_words)
+        how = self._why or way_of_death(exit_code, was_ready=self.is_ready)
+        self.died = died = ProcessDied(how, self._channel.last_words)
         self.ended.set_result(None)
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(died)

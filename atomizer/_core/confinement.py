@@ -8,7 +8,6 @@ from msgspec import structs
 
 from ..payload import Payload
 from ..properties import Ending, FailureKind
-from .death import ProcessDied
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -44,6 +43,8 @@ async def run_in_process(process: Process, reference: str, electron: Electron) -
 
     Cancellation: the process is killed, at once.
     """
+    from .death import ProcessDied  # noqa: PLC0415  # who has no child processes pays nothing for them
+
     soft_limit = electron.soft_limit
     if soft_limit is not None and electron.limit is not None and soft_limit >= electron.limit:
         soft_limit = None  # it would only come into the way of the limit

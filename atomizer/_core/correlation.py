@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
 
     from ..errors import AtomizerError
     from ..properties import Progress, Properties
@@ -42,40 +42,30 @@ class Expecting(Protocol):
 
 
 class Correlation:
-    """Everything this node has asked for and not heard of. One visible outcome for each id: later ones find nobody."""
+    """
+    Everything this node has asked for and not heard of. One visible outcome for each id: later ones find nobody.
+
+    Attributes:
+        expecting: Who waits, by electron id.
+    """
 
     def __init__(self) -> None:
-        self._expecting: dict[str, Expecting] = {}
-
-    @property
-    def expecting(self) -> Collection[Expecting]:
-        """A live view of those who wait."""
-        return self._expecting.values()
+        self.expecting: dict[str, Expecting] = {}
 
     def __len__(self) -> int:
-        return len(self._expecting)
-
-    def expect(self, expecting: Expecting) -> None:
-        """
-        Enter somebody who waits.
-
-        Raises:
-            ValueError: That id is waited for already.
-        """
-        if self._expecting.setdefault(expecting.electron_id, expecting) is not expecting:
-            raise ValueError(f"electron {expecting.electron_id!r} is outstanding already: an id is one request")
+        return len(self.expecting)
 
     def take(self, electron_id: str) -> Expecting | None:
         """Take out whoever waits for an electron."""
-        return self._expecting.pop(electron_id, None)
+        return self.expecting.pop(electron_id, None)
 
     def find(self, electron_id: str) -> Expecting | None:
         """Return whoever waits for an electron, and leave it there."""
-        return self._expecting.get(electron_id)
+        return self.expecting.get(electron_id)
 
     def drain(self, wanted: Callable[[Expecting], bool] = lambda _: True) -> list[Expecting]:
         """Take out everybody, or those that are wanted."""
-        left = [expecting for expecting in self._expecting.values() if wanted(expecting)]
+        left = [expecting for expecting in self.expecting.values() if wanted(expecting)]
         for expecting in left:
-            del self._expecting[expecting.electron_id]
+            del self.expecting[expecting.electron_id]
         return left

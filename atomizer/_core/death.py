@@ -9,7 +9,7 @@ from signal import Signals
 from ..properties import Failure, FailureKind
 from .framing import CHANNEL_LOST
 
-__all__ = ("ProcessDied",)
+__all__ = ("ProcessDied", "way_of_death")
 
 
 class ProcessDied(Exception):
@@ -17,15 +17,15 @@ class ProcessDied(Exception):
     A child process ended while it ran an atom, or before it could.
 
     Args:
-        how: Its exit code (below zero the signal that ended it), or what became of it in words.
+        how: What became of it, in words that go on from "its child process".
         last_words: What Python wrote of a crash: where the atom was.
 
     Attributes:
         failure: What the electron is answered with.
     """
 
-    def __init__(self, how: int | str, last_words: bytes = b"") -> None:
-        message = f"its child process {how if isinstance(how, str) else _way_of(how)}"
+    def __init__(self, how: str, last_words: bytes = b"") -> None:
+        message = f"its child process {how}"
         self.failure = Failure(kind=FailureKind.FAILED, message=message, trace=_atoms_own(last_words))
         super().__init__(message)
 
@@ -40,10 +40,18 @@ def _atoms_own(last_words: bytes) -> str:
 _OUR_FRAME = f'  File "{Path(__file__).parent}{os.sep}'
 
 
-def _way_of(exit_code: int) -> str:
-    """Say how a process came to its end."""
+def way_of_death(exit_code: int, *, was_ready: bool) -> str:
+    """
+    Say how a process came to its end.
+
+    Args:
+        exit_code: As it was reaped with: below zero the signal that ended it.
+        was_ready: Whether it had come so far that it could run atoms.
+    """
     if exit_code < 0:
         return f"was ended by {_name_of(-exit_code)}{_GUESSES.get(-exit_code, '')}"
+    if not was_ready:
+        return f"ended with exit code {exit_code} while it started: the standard error may say why"
     if exit_code == CHANNEL_LOST:
         return "could not answer: the atom closed a descriptor that it had not opened"
     return f"ended itself with exit code {exit_code}: an atom, or a library it uses, may not call os._exit"

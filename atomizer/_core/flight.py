@@ -13,6 +13,7 @@ from ..conductor import Connection, Delivery, Settlement
 from ..electron import Electron
 from ..properties import FailureKind
 from ..registry import Registration
+from .disposition import Verdict
 from .identity import Identity
 from .slots import Hold, Slots
 from .supervision import Link
@@ -21,7 +22,7 @@ from .turn import Turn
 if TYPE_CHECKING:
     from .processes import Process
 
-__all__ = ("CURRENT", "Child", "Flight", "current_flight")
+__all__ = ("CURRENT", "Child", "Flight")
 
 _NEVER_READ = "(not read)"
 
@@ -51,6 +52,7 @@ class Flight(Struct, eq=False):
         deadline: When the electron's life ends, on the clock's `monotonic()`.
         until: When its atom must have ended: the deadline or the limit.
         due: When somebody must look at it: at `until`, and after it was told to stop.
+        verdict: What becomes of an electron that is not started.
         told: Why its atom was told to stop; None if it was not.
         turn: What it waits for before it begins, and has then; most need nothing but their slot.
         softened: Its soft limit was reached, and its atom told so.
@@ -68,11 +70,12 @@ class Flight(Struct, eq=False):
     started_ns: int = 0
     electron: Electron | None = None
     registration: Registration | None = None
-    identity: Identity | None = None
-    hold: Hold | None = None
     deadline: float = inf
     until: float = inf
     due: float = inf
+    identity: Identity | None = None
+    hold: Hold | None = None
+    verdict: Verdict | None = None
     told: FailureKind | Settlement | None = None
     turn: Turn | None = None
     softened: bool = False
@@ -85,6 +88,11 @@ class Flight(Struct, eq=False):
     def is_answered(self) -> bool:
         """Whether the deputy of an abandoned atom is done."""
         return self.deputy is not None and self.deputy.done()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its atom has ended: what still runs of it is what it has left behind."""
+        return self.identity is not None and self.identity.done()
 
     @property
     def lends(self) -> bool:
@@ -121,9 +129,3 @@ class Flight(Struct, eq=False):
 
 CURRENT: ContextVar[Flight | None] = ContextVar("atomizer_flight", default=None)
 """The flight whose atom's code runs here."""
-
-
-def current_flight() -> Flight | None:
-    """Return the flight whose atom runs here; None outside of any, and in what an atom has left behind."""
-    flight = CURRENT.get()
-    return None if flight is None or (flight.identity is not None and flight.identity.done()) else flight

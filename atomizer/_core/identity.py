@@ -172,9 +172,9 @@ class Identity(Struct, eq=False, weakref=True):
     def __repr__(self) -> str:
         return f"<Identity {self.name!r} {'over' if self._over else 'running'} on {self.host.get_name()!r}>"
 
-    def begin(self, bond: Callable[..., Coroutine[Any, Any, Any]], *args: Any) -> bool:
+    def begin(self, bond: Callable[..., Coroutine[Any, Any, Any]], args: tuple[Any, ...]) -> bool:
         """
-        Have the atom's coroutine made, and take its first step.
+        Have the atom's coroutine made, and take its first step: most need no other.
 
         Whatever its author's code raises is in `error` then: it never raises here.
 
@@ -185,7 +185,7 @@ class Identity(Struct, eq=False, weakref=True):
         Returns:
             Whether it goes on: `drive` takes it to its end.
         """
-        return self._step(self._bond, bond, args)
+        return self._step(self._first, bond, args)
 
     @coroutine
     def drive(self) -> Generator[Any, Any, None]:
@@ -220,7 +220,7 @@ class Identity(Struct, eq=False, weakref=True):
                     step, value = coro.throw, asyncio.CancelledError()
                 elif self._thrown is not None:
                     step, value, self._thrown = coro.throw, self._thrown, None
-                going = self._step(self._go_on, step, value)
+                going = self._step(self._next, step, value)
         finally:
             self._over = True
 
@@ -228,9 +228,10 @@ class Identity(Struct, eq=False, weakref=True):
         """Be over for good: nothing can cancel this, and it knows nothing any more of the flight."""
         self._over = True
         self.context = None
-        for fn, context in self._callbacks or ():
-            self.loop.call_soon(fn, self, context=context)
-        self._callbacks = None
+        if self._callbacks is not None:
+            for fn, context in self._callbacks:
+                self.loop.call_soon(fn, self, context=context)
+            self._callbacks = None
 
     def _step(self, inside: Callable[[Any, Any], Any], first: Any, second: Any) -> bool:
         """Take the atom one step on, as itself. Returns whether it goes on: it then waits for `_waits_for`."""
@@ -238,7 +239,7 @@ class Identity(Struct, eq=False, weakref=True):
         _leave_task(loop, host)
         _enter_task(loop, self)  # type: ignore[arg-type]  # it is what running code asks of a task
         try:
-            waiter = self.get_context().run(inside, first, second)
+            waiter = (self.context or copy_context()).run(inside, first, second)
         except BaseException as error:  # whatever an atom raises is its answer, never our end
             trace = error.__traceback__
             # without this frame, which knows it; and past what its author made of the method
@@ -257,14 +258,20 @@ class Identity(Struct, eq=False, weakref=True):
             self._must_cancel = False
         return True
 
-    def _bond(self, bond: Callable[..., Coroutine[Any, Any, Any]], args: tuple[Any, ...]) -> Any:
-        """Do the first step, inside of the atom's context."""
+    def _first(self, bond: Callable[..., Coroutine[Any, Any, Any]], args: tuple[Any, ...]) -> Any:
+        """Do the first step, inside of the atom's context; if it is the last one, encode the result there too."""
         self._coro = coro = bond(*args)
         self.phase = _RUNNING
-        return self._go_on(coro.send, None)
+        try:
+            return coro.send(None)
+        except StopIteration as end:
+            returned = end.value
+        self.phase = _ENDING
+        self.value = self.finish(returned)
+        return _OVER
 
-    def _go_on(self, step: Callable[[Any], Any], value: Any) -> Any:
-        """Do a step, inside of the atom's context; after the last one, encode the result there too."""
+    def _next(self, step: Callable[[Any], Any], value: Any) -> Any:
+        """Do a later step, likewise."""
         try:
             return step(value)
         except StopIteration as end:

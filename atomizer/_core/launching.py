@@ -70,8 +70,8 @@ def _held_back(signals: tuple[signal.Signals, ...]) -> Generator[None]:
 
 
 def _command() -> list[str]:
-    if not sys.executable:
-        raise FileNotFoundError("sys.executable is empty: there is no Python to start child processes with")
+    if not sys.executable or getattr(sys, "frozen", False):  # a frozen program would start itself again
+        raise FileNotFoundError("sys.executable names no Python, so there is nothing to start child processes with")
     return [sys.executable, *_flags(), "-c", _PROGRAM]
 
 
@@ -99,10 +99,10 @@ def _search_path() -> list[str]:
 
 
 def main_module() -> MainModule | None:
-    """Say where this program's main module is written; None if in no file."""
+    """Say where this program's main module is written; None if in no file of its own."""
     main = sys.modules["__main__"]
     path, spec = getattr(main, "__file__", None), getattr(main, "__spec__", None)
-    if path is None:
+    if path is None or not Path(path).is_file():  # typed in, piped in, or packed into an archive
         return None
     name = "" if spec is None else str(spec.name)
     return MainModule(os.fsencode(Path(path).absolute()), name, getattr(main, "__package__", None) or "")

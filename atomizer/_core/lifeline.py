@@ -31,7 +31,7 @@ def hold_lifeline(descriptor: int, parent: int) -> None:
     threading.Thread(target=_watch, args=(descriptor,), name="atomizer lifeline", daemon=True).start()
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):  # a C library without it: then the thread does it alone
-            ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, int(signal.SIGKILL), 0, 0, 0)
+            ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, ctypes.c_ulong(signal.SIGKILL))
     if os.getppid() != parent:
         _die()
 
@@ -47,4 +47,6 @@ def _watch(descriptor: int) -> None:
 
 def _die() -> None:
     """End, with whatever the atoms started in this process's group."""
-    os.killpg(os.getpid(), signal.SIGKILL)
+    with suppress(OSError):  # it may have left its group
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(1)

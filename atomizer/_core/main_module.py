@@ -47,11 +47,13 @@ def load_main(main: MainModule | None) -> ModuleType:
 
     Raises:
         UnguardedProgram: It seems to have started itself.
-        ImportError: It is in no file.
+        ImportError: It is in no file of its own.
         Whatever it raises.
     """
     if main is None:
-        raise ImportError("the program is in no file, so a child process cannot load it: write its atoms in a module")
+        raise ImportError(
+            "the program is in no file of its own, so no child process can load it: write its atoms in a module"
+        )
     module = _empty(main)
     sys.modules["__main__"] = sys.modules[LOADED_AS] = module
     with warnings.catch_warnings():

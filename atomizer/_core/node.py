@@ -88,6 +88,7 @@ class Node:
         self._pumps: dict[str, Pump] = {}
         self._keepers: dict[str, asyncio.Task[None]] = {}
         self._credit = settings.slots
+        self._lent = 0  # slots lent when the credit was last thought about
         self._moved = asyncio.Event()
         self.tasks = Tasks(loop, copy_context(), self._faulted)
         self.alarm = Alarm(loop, settings.clock)
@@ -148,7 +149,7 @@ class Node:
         pump = self._pumps.pop(name, None)
         if pump is not None:
             await pump.close(self._settings.settle_grace)
-        self.flights.give_back_waiting(link)
+        self._give_back_waiting(link)
         await self._landed(self._settings.grace, lambda: not any(f.link is link for f in self.flights.under_way))
         await self.tasks.end((self._keepers.pop(name),), self._settings.settle_grace)
         for expecting in self.correlation.drain(lambda each: each.link is link):
@@ -204,10 +205,10 @@ class Node:
         """
         settings = self._settings
         self.stopping = True
-        with cleanup(settings.grace + settings.cancel_grace + 4 * settings.settle_grace):
+        with cleanup(settings.grace + settings.cancel_grace + 5 * settings.settle_grace):
             for pump in self._pumps.values():
                 await pump.close(settings.settle_grace)
-            self.flights.give_back_waiting()
+            self._give_back_waiting()
             if drain:
                 await self._landed(settings.grace, self._is_hopeless)
             await self._give_back()
@@ -263,12 +264,17 @@ class Node:
         """A slot is free: somebody may wait for the next electron, and the routes may need other credit."""
         for pump in self._pumps.values():
             pump.prime()
-        credit = allot(self._settings.slots, self.slots.lent, self._credit)
+        if self.slots.lent != self._lent:
+            self._allot()
+        if self.stopping:
+            self._moved.set()
+
+    def _allot(self) -> None:
+        self._lent = self.slots.lent
+        credit = allot(self._settings.slots, self._lent, self._credit)
         if credit != self._credit:
             self._credit = credit
             self.tasks.start(self._grant_newest(credit), "atomizer credit")
-        if self.stopping:
-            self._moved.set()
 
     async def _grant_newest(self, credit: int) -> None:
         if credit == self._credit:  # else a newer number is on its way
@@ -288,6 +294,7 @@ class Node:
 
     async def _landed(self, seconds: float, enough: Callable[[], bool]) -> None:
         """Wait until nothing is under way any more, or it is enough, or the time is up."""
+        self.flights.is_watched = True
         with cleanup(seconds):
             while self.flights.under_way and not enough():
                 self._moved.clear()
@@ -296,6 +303,12 @@ class Node:
     def _is_hopeless(self) -> bool:
         """Whether waiting is in vain: somebody is in a hurry, or what is left waits for children that nobody runs."""
         return self._hurried or (self._alone and all(flight.lends for flight in self.flights.under_way))
+
+    def _give_back_waiting(self, link: Link | None = None) -> None:
+        """Give back what waits for its turn: of one conductor, or of all. Nothing of it has begun."""
+        for flight in tuple(self.flights.flying):
+            if flight.waits and link in (None, flight.link):
+                self.flights.tell(flight, Settlement.REQUEUE)
 
     async def _give_back(self) -> None:
         for flight in self.flights.under_way:

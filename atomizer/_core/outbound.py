@@ -61,6 +61,8 @@ class Address(Struct, eq=False):
         bind: Makes a payload of the call's arguments.
         read: Reads the result.
         is_plain: Nothing is said of them but, perhaps, a timeout.
+        raises: The exceptions that come as themselves.
+        timeout: Seconds for their whole life; None for no end.
         has_reply: Somebody waits for their properties.
     """
 
@@ -69,6 +71,8 @@ class Address(Struct, eq=False):
     options: Options
     bind: Bind
     read: Reader
+    raises: tuple[type[BaseException], ...]
+    timeout: float | None
     is_plain: bool
     has_reply: bool
 
@@ -76,9 +80,16 @@ class Address(Struct, eq=False):
 def address(target: Target, options: Options) -> Address:
     """Work out what is the same for all electrons of one atom with the same options."""
     is_plain = options is NOTHING_SAID or options == Options(timeout=options.timeout)
-    to = Route(Lane.WORK, target.route, options.node or "")
     return Address(
-        target.atom_id, to, options, target.bind, target.read, is_plain, has_reply=options.reply is not False
+        atom_id=target.atom_id,
+        route=Route(Lane.WORK, target.route, options.node or ""),
+        options=options,
+        bind=target.bind,
+        read=target.read,
+        raises=target.raises,
+        timeout=None if options.timeout == inf else options.timeout,
+        is_plain=is_plain,
+        has_reply=options.reply is not False,
     )
 
 
@@ -99,54 +110,64 @@ class Outbound:
         self._broadcast = broadcast
         self._tasks = tasks
         prefix = f"{settings.random.getrandbits(64):016x}-"
-        self.new_id: Callable[[], str] = map(prefix.__add__, map(str, count(1))).__next__
+        self.new_id: Callable[[], str] = (f"{prefix}{number}" for number in count(1)).__next__
 
-    def deadline(self, options: Options, parent: Flight | None) -> float:
-        """Decide when a new electron's life ends, on `monotonic()`: a child never outlives its parent."""
-        own = inf if options.timeout is None else self._monotonic() + options.timeout
-        return own if parent is None else min(own, parent.deadline)
-
-    def electron(
-        self, electron_id: str, to: Address, payload: Payload, parent: Flight | None, deadline: float
-    ) -> Electron:
+    def outgoing(
+        self, link: Link, electron_id: str, to: Address, payload: Payload, parent: Flight | None
+    ) -> tuple[Frame, Electron, float]:
         """
-        Make an electron of a call.
+        Make an electron of a call, and its frame.
+
+        Returns:
+            Them, and when its life ends on `monotonic()`: a child never outlives its parent.
 
         Raises:
             TooLarge: The payload is over `Settings.max_payload_bytes`.
+            CapabilityMissing: The conductor cannot do what the options ask for.
         """
-        if len(payload.body) > self._most_bytes:
-            raise TooLarge(len(payload.body), self._most_bytes)
-        budget = deadline_ns = None
-        if deadline < inf:
-            left = deadline - self._monotonic()
-            budget = left if left > 0 else 0.0
+        body, codec = payload.body, link.codec
+        if len(body) > self._most_bytes:
+            raise TooLarge(len(body), self._most_bytes)
+        budget, deadline, deadline_ns = to.timeout, inf, None
+        if parent is not None:
+            budget = self._budget(to, parent)
+        if budget is not None:
+            deadline = self._monotonic() + budget
             deadline_ns = self._utc_ns() + int(budget * 1e9)
-        said = _NOTHING if parent is None and to.is_plain else _said(to.options, parent)
-        return Electron(
+        electron = Electron(
             id=electron_id,
             atom_id=to.atom_id,
             sender=self._node,
-            payload=payload.body,
+            payload=body,
             content_type=payload.content_type,
             deadline_ns=deadline_ns,
             budget=budget,
-            **said,
         )
+        if parent is None and to.is_plain:
+            body = codec.encode_electron(electron)
+            return Frame(to.route, body, codec.content_type, electron_id, self._node), electron, deadline
+        electron = structs.replace(electron, **_said(to.options, parent))
+        return self.frame(link, electron, to), electron, deadline
 
-    def post_nowait(self, link: Link, electron: Electron, to: Address) -> bool:
+    def frame(self, link: Link, electron: Electron, to: Address) -> Frame:
         """
-        Send an electron if that needs no waiting.
+        Make the frame of an electron.
 
         Raises:
             CapabilityMissing: The conductor cannot do what the options ask for.
         """
-        if not to.is_plain:
-            _check_capabilities(link, to.options)
-        is_sent = link.send_nowait(self._frame(link, electron, to))
-        if is_sent and self._broadcast.listening:
-            self._tell_sent(link, electron)
-        return is_sent
+        options, codec = to.options, link.codec
+        _check_capabilities(link, options)
+        return Frame(
+            to.route,
+            codec.encode_electron(electron),
+            codec.content_type,
+            electron.id,
+            self._node if to.has_reply else "",
+            options.key or "",
+            options.priority or 0,
+            options.delay or 0.0,
+        )
 
     async def post(self, link: Link, electron: Electron, to: Address, deadline: float) -> None:
         """
@@ -156,10 +177,10 @@ class Outbound:
             NobodyThere, TooLarge, Overloaded, ConductorBroken, ConductorUnavailable: As `Link.send`.
         """
         until = min(deadline, self._monotonic() + self._settings.send_patience)
-        frame = self._frame(link, electron, to)
-        await link.send(frame, until, lambda: self._frame(link, self._renewed(electron, deadline), to))
+        frame = self.frame(link, electron, to)
+        await link.send(frame, until, lambda: self.frame(link, self._renewed(electron, deadline), to))
         if self._broadcast.listening:
-            self._tell_sent(link, electron)
+            self.tell_sent(link, electron)
 
     def cancel(self, link: Link, electron_id: str) -> None:
         """Tell every node to stop an electron. The CONTROL lane may lose it, so nothing waits for it here."""
@@ -175,22 +196,12 @@ class Outbound:
         except ConductorError:
             return  # this lane may lose: the asker is answered by its own clock
 
-    def _frame(self, link: Link, electron: Electron, to: Address) -> Frame:
-        codec = link.conductor.codec
-        body = codec.encode_electron(electron)
-        if to.is_plain:
-            return Frame(to.route, body, codec.content_type, electron.id, self._node)
-        options = to.options
-        return Frame(
-            to.route,
-            body,
-            codec.content_type,
-            electron.id,
-            self._node if to.has_reply else "",
-            options.key or "",
-            options.priority or 0,
-            options.delay or 0.0,
-        )
+    def _budget(self, to: Address, parent: Flight) -> float | None:
+        """Decide how long a child may live: never longer than its parent, unless it is detached."""
+        if to.options.detached or parent.deadline == inf:
+            return to.timeout
+        left = max(0.0, parent.deadline - self._monotonic())
+        return left if to.timeout is None else min(left, to.timeout)
 
     def _renewed(self, electron: Electron, deadline: float) -> Electron:
         """Bring the budget of an electron up to now: it is sent again, later."""
@@ -198,13 +209,13 @@ class Outbound:
             return electron
         return structs.replace(electron, budget=max(0.0, deadline - self._monotonic()))
 
-    def _tell_sent(self, link: Link, electron: Electron) -> None:
+    def tell_sent(self, link: Link, electron: Electron) -> None:
+        """Tell whoever listens that the other side has an electron."""
         self._broadcast.emit(
             ElectronSent, electron_id=electron.id, atom_id=electron.atom_id, conductor=link.name, attempt=1
         )
 
 
-_NOTHING: dict[str, Any] = {}
 _EVERY_NODE = Route(Lane.CONTROL, spread=Spread.ALL)
 
 

@@ -10,7 +10,7 @@ from ..errors import Malformed
 from ..properties import Ending, Failure, FailureKind, Properties
 from ..registry import StateRefused
 from .confinement import FailedInChild
-from .disposition import interruption, raised, result_too_large, sendable
+from .disposition import interruption, is_cancellation, raised, result_too_large, sendable
 from .identity import Phase
 from .softening import is_over_soft_limit, over_soft_limit
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..settings import Settings
     from .flight import Flight
 
-__all__ = ("Outcomes", "refusal_of")
+__all__ = ("Outcomes", "is_ended_from_outside", "refusal_of")
 
 
 class Outcomes:
@@ -30,12 +30,12 @@ class Outcomes:
         self._node = node
         self._utc_ns = settings.clock.utc_ns
 
-    def completed(self, flight: Flight, electron: Electron, result: Payload) -> Properties:
+    def completed(self, started_ns: int, electron: Electron, result: Payload) -> Properties:
         """The atom returned, and its result can be sent."""
         return Properties(
             electron_id=electron.id,
             atom_id=electron.atom_id,
-            started_ns=flight.started_ns,
+            started_ns=started_ns,
             ended_ns=self._utc_ns(),
             result=result.body,
             content_type=result.content_type,
@@ -91,3 +91,8 @@ def refusal_of(phase: Phase, error: BaseException) -> FailureKind | None:
     if issubclass(kind, StateRefused):
         return FailureKind.STATE_REFUSED
     return FailureKind.PAYLOAD_REFUSED if issubclass(kind, Malformed) else None
+
+
+def is_ended_from_outside(flight: Flight, error: BaseException) -> bool:
+    """Whether it was the worker that somebody cancelled (as a loop does at its end), and the atom only with it."""
+    return is_cancellation(error) and flight.worker.cancelling() > 0

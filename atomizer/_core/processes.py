@@ -13,6 +13,7 @@ import sys
 from collections import deque
 from typing import TYPE_CHECKING, TypeAlias
 
+from anyio import get_cancelled_exc_class
 from msgspec import structs
 
 from ..bounds import DEFAULT_BOUNDS, Bounds
@@ -40,16 +41,16 @@ class Processes:
     A pool of child processes.
 
     Args:
-        name: Whose children they are, for names of tasks.
+        name: Whose they are, for names of tasks.
         most: How many may run atoms at once.
-        calls_each: A child is replaced after so many calls; 0 means never.
-        memory_each: A child that holds more bytes of resident memory after a call is replaced; 0 means never.
+        calls_each: Each is replaced after so many calls; 0 means never.
+        memory_each: One that holds more bytes of resident memory after a call is replaced; 0 means never.
         max_payload_bytes: The largest result.
-        tasks: Where the ends of replaced children are waited for.
+        tasks: Where the ends of those that are replaced are waited for.
         bounds: What a payload may weigh.
 
     Attributes:
-        started: How many children were started.
+        started: How many were started.
         killed: How many of them were killed in the middle of a call.
 
     Raises:
@@ -78,7 +79,7 @@ class Processes:
         argv = [os.fsencode(argument) for argument in sys.argv]
         self._settings = ChildSettings(main_module(), argv, [], max_payload_bytes, memory_each, bounds)
         self._tasks = tasks
-        self._known: list[str] = []
+        self._known: dict[str, None] = {}
         self._turns: deque[Turn] = deque()
         self._idle: deque[ChildProcess] = deque()
         self._busy: set[ChildProcess] = set()
@@ -94,12 +95,12 @@ class Processes:
 
     @property
     def busy(self) -> int:
-        """How many children are taken."""
+        """How many are taken."""
         return len(self._busy)
 
     @property
     def idle(self) -> int:
-        """How many children wait for work."""
+        """How many wait for work."""
         return len(self._idle)
 
     def __repr__(self) -> str:
@@ -107,20 +108,18 @@ class Processes:
 
     def take_nowait(self) -> Process | None:
         """Take a child process that is idle and warm, if there is one for whom nobody waits."""
-        if self._is_closed or not self._idle or len(self._busy) >= self._most:
-            return None
-        return Process(self, self._lend())
+        return Process(self, self._lend()) if not self._is_closed and self._can_lend() else None
 
     async def take(self) -> Process:
         """
         Wait for one's turn, and take a child process. It is idle and warm, or started for this.
 
-        A child that could not be started is handed out all the same: its `call` says why.
+        One that could not be started is handed out all the same: its `call` says why.
 
         Raises:
             NotRunning: The pool is closed.
 
-        Cancellation: the turn goes to the next; a child that was started for it is idle when it is ready.
+        Cancellation: the turn goes to the next; a process that was started for it is idle when it is ready.
         """
         if self._is_closed:
             raise NotRunning("the runtime has stopped, and its child processes with it")
@@ -129,6 +128,7 @@ class Processes:
         turn: Turn = self._loop.create_future()
         self._turns.append(turn)
         self._serve()
+        get_cancelled_exc_class()  # loads what anyio needs for its first scope: now, and not when a call is killed
         try:
             return Process(self, await turn)
         except asyncio.CancelledError:
@@ -137,7 +137,7 @@ class Processes:
 
     async def close(self, seconds: float) -> None:
         """
-        End all children: the idle ones by themselves, the others at once. All are reaped.
+        End all child processes: the idle ones by themselves, the others at once. All are reaped.
 
         Args:
             seconds: How long idle ones have; then they are killed.
@@ -177,12 +177,17 @@ class Processes:
         self._serve()
 
     def learn(self, reference: str) -> None:
-        """Have children that are started from now on load a function before they count as ready: it can be called."""
+        """Have a function that can be called loaded by what is started from now on, before it counts as ready."""
         if reference not in self._known and len(self._known) < _KNOWN_MOST:
-            self._known.append(reference)
+            self._known[reference] = None
+
+    def _can_lend(self) -> bool:
+        while self._idle and self._idle[-1].is_over:  # it has just ended, and is about to be reaped
+            self._ending.add(self._idle.pop())
+        return bool(self._idle) and len(self._busy) < self._most
 
     def _lend(self) -> ChildProcess:
-        """Take the child that was used last: its caches are warm, and one that was started ahead waits until needed."""
+        """Take the one that was used last: its caches are warm, and one that was started ahead waits until needed."""
         child = self._idle.pop()
         self._busy.add(child)
         if self._calls_each and child not in self._replaced and self._calls_left(child) <= self._calls_each // 10:
@@ -202,23 +207,25 @@ class Processes:
             self._start()
 
     def _serve(self) -> None:
-        """Give children to those whose turn it is, and start as many as are missing."""
-        while self._turns and self._idle and len(self._busy) < self._most:
+        """Give child processes to those whose turn it is, and start as many as are missing."""
+        while self._turns and self._can_lend():
             turn = self._turns.popleft()
             if not turn.done():
                 turn.set_result(self._lend())
         while len(self._starting) < min(len(self._turns), self._most - len(self._busy)):
-            self._start()
+            if (died := self._start()) is not None:
+                self._fail(died)
 
-    def _start(self) -> None:
-        settings = structs.replace(self._settings, references=self._known)
+    def _start(self) -> ProcessDied | None:
+        """Start a child process. Returns what there is instead, if that is not possible."""
+        settings = structs.replace(self._settings, references=list(self._known))
         try:
             child = ChildProcess(self._loop, settings, self._has_started, self._has_ended)
         except OSError as error:
-            self._fail(ProcessDied(f"could not be started: {error}"))
-            return
+            return ProcessDied(f"could not be started: {error}")
         self.started += 1
         self._starting.add(child)
+        return None
 
     def _has_started(self, child: ChildProcess) -> None:
         self._starting.discard(child)

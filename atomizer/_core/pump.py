@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from ..conductor import Settlement
-from .flight import Flight
+from ..conductor import Lane, Settlement
+from ..errors import ConductorError
+from .flight import CURRENT
 
 if TYPE_CHECKING:
     from ..conductor import Connection, Delivery
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ("Pump",)
 
+_WORK = Lane.WORK
 _A_MOMENT = 0.01  # seconds; at once, a loop that cancels all its tasks to close would be given a new one
 _TURN = 64  # flights after which a worker lets the loop turn: an atom that never suspends must not starve the others
 
@@ -95,26 +97,36 @@ class Pump:
 
     async def _fly_on(self, connection: Connection, delivery: Delivery, me: asyncio.Task[None]) -> None:
         """Fly a delivery, and with the same slot what is there after it. Gives the slot back."""
-        slots, link, fly = self._slots, self.link, self._flights.fly
+        slots, link, flights = self._slots, self.link, self._flights
         flight = None
         try:
             while self._open:
-                flight = Flight(link, connection, delivery, slots, me)
-                await fly(flight)
+                flight = flights.take_up(link, connection, delivery, slots, me)
+                await flights.fly(flight)
                 self._since_turn += 1
                 if self._since_turn >= _TURN:
                     self._since_turn = 0
                     await asyncio.sleep(0)
-                if flight.hold is not None or slots.wanted or me.cancelling():
+                if flight.hold is not None or slots.wanted or slots.free < 0 or me.cancelling():
                     return
-                next_one = link.receive_work_nowait() if self._open else None  # type: ignore[redundant-expr]  # closed while it flew
+                next_one = self._next(connection)
                 if next_one is None:
                     return
-                connection, delivery = next_one
+                delivery = next_one
             await link.settle(connection, delivery, Settlement.REQUEUE)  # closed meanwhile: this is something new
         finally:
+            CURRENT.set(None)
             self._waiting[me] = None  # before the slot is free, or another worker would be started for it
             if flight is None or flight.hold is None:
                 slots.release()
             else:
                 flight.hold.end()
+
+    def _next(self, connection: Connection) -> Delivery | None:
+        """Return what a connection has brought besides, if anything new may begin."""
+        if not self._open:
+            return None
+        try:
+            return connection.receive_nowait(_WORK)
+        except ConductorError:
+            return None  # the link meets the same, and waits for the next connection

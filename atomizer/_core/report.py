@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..events import ElectronCancelled, ElectronCompleted, ElectronExpired, ElectronFailed, ElectronRefused
+from ..events import ElectronCancelled, ElectronExpired, ElectronFailed, ElectronRefused
 from ..properties import FailureKind
 
 if TYPE_CHECKING:
@@ -27,29 +27,21 @@ _NOT_STARTED = frozenset(
 
 class Report:
     """
-    What became of the electrons of one node.
+    What became of the electrons of one node, counted where it went wrong.
 
     Attributes:
-        completed: How many ended with a result.
         failed: How many ended with a failure.
     """
 
     def __init__(self, broadcast: Broadcast) -> None:
         self._broadcast = broadcast
-        self.completed = 0
         self.failed = 0
 
-    def outcome(self, flight: Flight, properties: Properties) -> None:
-        """Count an outcome, and tell it."""
-        failure = properties.failure
-        if failure is None:
-            self.completed += 1
-            if self._broadcast.listening:
-                self.tell(ElectronCompleted, flight)
-        else:
-            self.failed += 1
-            if self._broadcast.listening:
-                self._tell_failure(flight, failure)
+    def failure(self, flight: Flight, properties: Properties) -> None:
+        """Count a failure, and tell it."""
+        self.failed += 1
+        if self._broadcast.listening and properties.failure is not None:
+            self._tell_failure(flight, properties.failure)
 
     def tell(self, kind: type[Event], flight: Flight, **fields: Any) -> None:
         """Tell one thing of a flight."""

@@ -24,20 +24,17 @@ class Slots:
     Attributes:
         free: Slots that nobody holds. Below zero while cancelled atoms end beyond the total.
         lent: Atoms that wait for children without a slot.
+        wanted: How many wait for a slot; one that was cancelled counts until its turn.
     """
 
     def __init__(self, total: int, suspended: int, on_free: Callable[[], None]) -> None:
         self.free: int = total
         self.lent: int = 0
+        self.wanted: int = 0
         self._suspended = suspended
         self._on_free = on_free
         self._resuming: deque[asyncio.Future[None]] = deque()
         self._waiting: deque[asyncio.Future[None]] = deque()
-
-    @property
-    def wanted(self) -> bool:
-        """Whether somebody waits for a slot."""
-        return bool(self._resuming or self._waiting) or self.free < 0
 
     async def wait(self) -> None:
         """Take a slot, as soon as one is free. Cancellation: it is not taken."""
@@ -59,6 +56,7 @@ class Slots:
         for waiters in (self._resuming, self._waiting):
             while waiters:
                 waiter = waiters.popleft()
+                self.wanted -= 1
                 if not waiter.done():
                     waiter.set_result(None)
                     return
@@ -83,6 +81,7 @@ class Slots:
     async def _queue(self, waiters: deque[asyncio.Future[None]]) -> None:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiters.append(waiter)
+        self.wanted += 1
         try:
             await waiter
         except asyncio.CancelledError:

@@ -20,6 +20,7 @@ from ..events import ConductorConnected, ConductorLost, SettlementLost
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from ..codec import Codec
     from ..conductor import Conductor, Connection, Delivery, Frame
     from ..settings import Settings
     from .broadcast import Broadcast
@@ -49,6 +50,8 @@ class Link:
     link need not know: it tries again on the next connection until its time is up.
 
     Attributes:
+        codec: How bodies are written on it.
+        most_bytes: The largest body it takes.
         connection: The live connection, or None.
         state: Where the conductor is.
         error: What ended the last connection, or failed the last attempt to open one.
@@ -67,6 +70,8 @@ class Link:
     ) -> None:
         self.conductor = conductor
         self.name: str = conductor.name
+        self.codec: Codec = conductor.codec
+        self.most_bytes: int = conductor.max_body_bytes
         self.connection: Connection | None = None
         self.state: LinkState = LinkState.CONNECTING
         self.error: ConductorError | None = None
@@ -133,22 +138,11 @@ class Link:
                 await self._changed.wait()
                 continue
             try:
-                delivery = connection.receive_nowait(_WORK) or await connection.receive(_WORK)
+                delivery = await connection.receive(_WORK)
             except ConductorError:
                 await self._gone(connection)
             else:
                 return connection, delivery
-
-    def receive_work_nowait(self) -> tuple[Connection, Delivery] | None:
-        """Return the next electron if there is one now."""
-        connection = self.connection
-        if connection is None:
-            return None
-        try:
-            delivery = connection.receive_nowait(_WORK)
-        except ConductorError:
-            return None  # `receive_work` meets the same, and waits for the next connection
-        return None if delivery is None else (connection, delivery)
 
     def plan(self, work: dict[Route, int]) -> None:
         """Say which routes to take electrons from, with how much credit, before the first connection."""

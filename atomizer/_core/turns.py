@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ("Turns", "refuse_waiting_for_itself")
 
-_AHEAD = 2  # electrons for each child process: one that runs, and one that is here when it ends
-
 
 class Turns:
     """
@@ -68,8 +66,7 @@ class Turns:
         """Decide how many electrons of an atom are of use here at once; None is without a bound."""
         if definition.isolation is None:
             return definition.concurrency
-        of_use = _AHEAD * self._most_processes
-        return of_use if definition.concurrency is None else min(of_use, definition.concurrency)
+        return min(self._most_processes, definition.concurrency or self._most_processes)
 
     async def wait_for(self, turn: Turn, flight: Flight, definition: Definition) -> BaseException | None:
         """
@@ -86,7 +83,7 @@ class Turns:
         flight.due = flight.deadline
         self._alarm.wake_by(flight.due)
         try:
-            if waiting.begin(self._take, turn, flight.holding(), definition):
+            if waiting.begin(self._take, (turn, flight.holding(), definition)):
                 await waiting.drive()
         finally:
             flight.due = inf

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+import atomizer
+from atomizer._on_first_use import HOMES
 from tests.architecture.sources import Module, all_names, imports_of, modules
 
 INIT = modules("atomizer")[0]
-EXPORTED = {found.name: found.target for found in imports_of(INIT)}
+EXPORTED = {found.name: found.target for found in imports_of(INIT) if found.for_types_only}
 PUBLIC = [module for module in modules("atomizer", "conductors") if module.is_public and module.name != "atomizer"]
 FROZEN = Path(__file__).with_name("exports.txt")
 
@@ -22,11 +24,18 @@ def name_of(module: Module) -> str:
 
 
 def test_init_is_a_list_and_nothing_else() -> None:
-    """`atomizer/__init__.py` holds a docstring, `from .x import Y as Y` and `__all__`."""
-    others = [ast.unparse(node) for node in INIT.tree.body[1:] if not is_reexport(node) and not is_all(node)]
+    """`atomizer/__init__.py` holds a docstring, `from .x import Y as Y` for type checkers, how it loads, `__all__`."""
+    lists = [node for node in INIT.tree.body[1:] if isinstance(node, ast.If)]
+    others = [ast.unparse(node) for node in INIT.tree.body[1:] if node not in lists and not is_all(node)]
 
     assert ast.get_docstring(INIT.tree)
-    assert not others
+    assert others == ["from typing import TYPE_CHECKING"]
+    assert [ast.unparse(node.test) for node in lists] == ["TYPE_CHECKING"]
+    assert not [ast.unparse(node) for node in lists[0].body if not is_reexport(node)]
+    assert [ast.unparse(node) for node in lists[0].orelse] == [
+        "from ._on_first_use import load_on_first_use",
+        "load_on_first_use(__name__)",
+    ]
 
 
 def is_reexport(node: ast.stmt) -> bool:
@@ -44,6 +53,17 @@ def test_all_and_the_imports_name_the_same_things() -> None:
     names = all_names(INIT) or ()
 
     assert sorted(names) == sorted(EXPORTED, key=str)
+
+
+@pytest.mark.parametrize(("name", "home"), sorted(EXPORTED.items(), key=str))
+def test_name_is_what_type_checkers_see(name: str, home: str) -> None:
+    """What a name is when it is loaded is what the list says it is."""
+    assert getattr(atomizer, name) is getattr(import_module(home), name)
+
+
+def test_homes_are_the_modules_of_the_list() -> None:
+    """Every module that a public name comes from is loaded for it, and no other."""
+    assert sorted(f"atomizer.{home}" for home in HOMES) == sorted(set(EXPORTED.values()))
 
 
 @pytest.mark.parametrize("module", PUBLIC, ids=name_of)

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-LOCKED_GROUPS = {"runtime": [], "test": ["test"], "dev": list(PROJECT["dependency-groups"]), "minimums": ["test"]}
+LOCKED_GROUPS = {
+    "runtime": [],
+    "test": ["test"],
+    "dev": [group for group in PROJECT["dependency-groups"] if group != "bench"],
+    "bench": ["bench"],
+    "minimums": ["test"],
+}
 LOCKED_EXTRAS = {"demo": ["plot"], "dev": ["plot"]}
 LOCKS = sorted({*LOCKED_GROUPS, *LOCKED_EXTRAS})
 

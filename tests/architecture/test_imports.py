@@ -12,7 +12,7 @@ VALUES = (
     ("errors", "settings"),
     ("bounds", "json_values"),
     ("electron", "properties", "control", "events", "options"),
-    ("go_dialect", "codec", "retry"),
+    ("tolerant", "kinds", "go_dialect", "native_json", "messagepack", "codec", "retry"),
 )
 CONTRACT = ("cancellation", "conductor")
 DECIDERS = ("admission", "credit", "disposition", "lifecycle", "correlation", "remember")
@@ -29,10 +29,19 @@ LAYERS = (
     ("_core.death", "_core.reaping", "_core.launching", "_core.channel", "_core.child_process", "_core.processes"),
     ("_core.child",),
     ("_core.identity", "_core.broadcast", "_core.slots", "_core.confinement", "_core.softening", "_core.outcome"),
-    ("_core.supervision", "_core.turn", "_core.turns", "_core.outbound", "_core.flight", "_core.flights", "_core.pump"),
+    (
+        "_core.supervision",
+        "_core.turn",
+        "_core.turns",
+        "_core.outbound",
+        "_core.flight",
+        "_core.answering",
+        "_core.flights",
+        "_core.pump",
+    ),
     ("_core.node",),
     ("handle", "results", "health", "asker", "bonded", "runtime", "script", "dead_letters", "telemetry"),
-    ("cli", "__main__", "testing"),
+    ("_cli", "cli", "__main__", "_on_first_use", "testing"),
 )
 """From the values up to the door. A module imports from its own layer and those before it; a new one is put here."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 LOADED_LATE = (
     *("aio_pika", "aiormq", "conductors", "uvloop"),
     *("click", "matplotlib", "numpy", "pytest", "rich", "structlog"),
@@ -17,17 +19,56 @@ def python(program: str) -> list[str]:
     return done.stdout.split()
 
 
-def test_import_loads_no_transport_and_nothing_heavy() -> None:
+@pytest.mark.parametrize("program", ["import atomizer", "import atomizer; atomizer.Atomizer"])
+def test_import_loads_no_transport_and_nothing_heavy(program: str) -> None:
     """Who imports atomizer pays for no broker's library, no command line, no logging and no numbers."""
-    loaded = python("import atomizer, sys; print(*{name.split('.')[0] for name in sys.modules})")
+    loaded = python(f"import sys; {program}; print(*{{name.split('.')[0] for name in sys.modules}})")
 
     assert not set(LOADED_LATE).intersection(loaded)
 
 
-def test_import_starts_nothing() -> None:
+def test_import_loads_nothing_of_atomizer_before_a_name_is_asked_for() -> None:
+    """The import itself costs next to nothing, whatever atomizer becomes."""
+    loaded = python("import atomizer, sys; print(*sys.modules)")
+
+    assert {name for name in loaded if name.startswith("atomizer")} == {"atomizer", "atomizer._on_first_use"}
+    assert not {"asyncio", "anyio", "msgspec"}.intersection(loaded)
+
+
+def test_first_name_loads_nothing_that_few_programs_need() -> None:
+    """What is slow to import and seldom used is imported where it is used."""
+    loaded = python(
+        "import anyio, asyncio, msgspec, sys\n"
+        "before = set(sys.modules)\n"
+        "import atomizer\n"
+        "atomizer.Atomizer\n"
+        "print(*set(sys.modules) - before)"
+    )
+
+    assert not {"difflib", "importlib.metadata", "pathlib", "traceback", "urllib.parse"}.intersection(loaded)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["bench", "--help"], ["doctor", "--help"]])
+def test_help_loads_click_and_no_runtime(arguments: list[str]) -> None:
+    """`--help` is there at once: it loads no event loop, no codec and none of the commands."""
+    loaded = python(
+        "import sys\n"
+        "from atomizer.cli import main\n"
+        f"main({arguments}, standalone_mode=False)\n"
+        "print('loaded', *sys.modules)"
+    )
+    ours = {name for name in loaded[loaded.index("loaded") :] if name.startswith("atomizer")}
+
+    assert ours == {"atomizer", "atomizer._on_first_use", "atomizer.cli", "atomizer._cli", "atomizer._cli.complaint"}
+    assert not {"asyncio", "anyio", "importlib.metadata", "json", "msgspec", "socket"}.intersection(loaded)
+
+
+@pytest.mark.parametrize("program", ["import atomizer", "import atomizer; atomizer.Atomizer"])
+def test_import_starts_nothing(program: str) -> None:
     """Importing opens no event loop and no thread, and configures no logging."""
     started = python(
-        "import atomizer, logging, threading, asyncio.events as events\n"
+        f"{program}\n"
+        "import logging, threading, asyncio.events as events\n"
         "print(threading.active_count(), len(logging.getLogger().handlers), events._get_running_loop())"
     )
 

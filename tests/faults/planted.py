@@ -26,23 +26,23 @@ class Bug(NamedTuple):
 
 BUGS = {
     "acknowledges unless something says otherwise": Bug(
-        "_core/flights.py",
+        "_core/answering.py",
         "        settlement = _REQUEUE  # the honest answer until we know better\n",
         "        settlement = Settlement.ACK\n",
     ),
     "acknowledges before the reply is confirmed": Bug(
-        "_core/flights.py",
-        "                    await self._send(flight, frame)\n            settlement = verdict.settlement\n",
-        "                    settlement = verdict.settlement\n                    await self._send(flight, frame)\n"
-        "            settlement = verdict.settlement\n",
+        "_core/answering.py",
+        "                await self._send(flight, self._frame(flight, verdict.reply))\n",
+        "                settlement = verdict.settlement\n"
+        "                await self._send(flight, self._frame(flight, verdict.reply))\n",
     ),
     "sends the reply when all is settled": Bug(
-        "_core/flights.py",
-        "                    await self._send(flight, frame)\n",
-        '                    self._tasks.start(self._send(flight, frame), "reply")\n',
+        "_core/answering.py",
+        "                await self._send(flight, self._frame(flight, verdict.reply))\n",
+        "                asyncio.ensure_future(self._send(flight, self._frame(flight, verdict.reply)))\n",
     ),
     "takes a broken connection for a reply without receiver": Bug(
-        "_core/flights.py",
+        "_core/answering.py",
         "        except NobodyThere as error:\n            self._report.tell(PropertiesUnclaimed",
         "        except ConductorError as error:\n            self._report.tell(PropertiesUnclaimed",
     ),
@@ -57,17 +57,15 @@ BUGS = {
         "GIVE_BACK = Verdict(None, Settlement.REJECT)",
     ),
     "settles again what was settled at once": Bug(
-        "_core/flights.py",
-        "            if not flight.link.settle_nowait(flight.connection, flight.delivery, settlement):\n"
-        "                await flight.link.settle",
-        "            flight.link.settle_nowait(flight.connection, flight.delivery, settlement)\n"
-        "            if flight.delivery.count:\n"
-        "                await flight.link.settle",
+        "_core/answering.py",
+        "        return None if is_settled else Verdict(None, verdict.settlement)\n",
+        "        return None if is_settled and not flight.delivery.count else Verdict(None, verdict.settlement)\n",
     ),
     "drops what comes a second time": Bug(
         "_core/flights.py",
-        "        flight.electron = electron\n",
-        "        flight.electron = electron\n        if flight.delivery.redelivered:\n            return Verdict()\n",
+        "        if registration is None or left <= 0 or self._cancelled.since:\n",
+        "        if delivery.redelivered:\n            flight.verdict = Verdict()\n"
+        "        if registration is None or left <= 0 or self._cancelled.since:\n",
     ),
     "answers results alone": Bug(
         "_core/disposition.py",
@@ -76,13 +74,13 @@ BUGS = {
     ),
     "sends no deadline": Bug(
         "_core/outbound.py",
-        "        if deadline < inf:\n            left = deadline",
-        "        if deadline < 0:\n            left = deadline",
+        "        if budget is not None:\n",
+        "        if budget is not None and budget < 0:\n",
     ),
     "lets children live as long as they like": Bug(
         "_core/outbound.py",
-        "        return own if parent is None else min(own, parent.deadline)\n",
-        "        return own\n",
+        "        return left if to.timeout is None else min(left, to.timeout)\n",
+        "        return to.timeout or left * 1_000\n",
     ),
     "sends the first budget again": Bug(
         "_core/outbound.py",
@@ -91,8 +89,9 @@ BUGS = {
     ),
     "forgets who waits when sending is not done at once": Bug(
         "asker.py",
-        "        if not is_sent:\n",
-        "        if not is_sent:\n            self._correlation.take(electron.id)\n",
+        "            await self._post(handle, link, electron, to, deadline)\n",
+        "            self._correlation.take(electron.id)\n"
+        "            await self._post(handle, link, electron, to, deadline)\n",
     ),
     "still waits for what was not sent": Bug(
         "asker.py",

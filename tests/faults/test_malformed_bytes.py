@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from atomizer.codec import GO, MESSAGEPACK, NATIVE_JSON, decode_value, encode_value
 from atomizer.control import Cancel
@@ -61,6 +62,11 @@ FROM_GO = (
     % GO_ERROR,
     b'{"SENDERID":"s","Id":"i","atomid":"a.B","timeout":1500000000,"copystate":true,"payload":"aGVsbG8="}',
 )
+NEWER_ELECTRON = msgspec.msgpack.encode([*structs.astuple(ELECTRONS[1]), "more", {"of": [1, {}]}])
+NEWER_REPLIES = (
+    msgspec.msgpack.encode(["properties", *structs.astuple(REPLIES[0]), [[]]]),
+    msgspec.msgpack.encode(["partial", "i", {"part": [1]}]),
+)
 FRAGMENTS = (
     b"", b"\x00", b"\xff", b"\xc1", b'"', b"\\", b'\\"', b"\\ud800", b"{", b"}", b"[", b"]", b",", b":", b"null",
     b"true", b"-", b".", b"e9", b"NaN", b"1e999", b"-0", b"0" * 30, b"9" * 400, b"9" * 5000, b"[" * 40, b"[" * 3000,
@@ -104,6 +110,7 @@ def targets() -> list[Target]:
             (codec.decode_control, (codec.encode_control(Cancel(electron_id="i")),)),
             (codec.decode_events, (codec.encode_events(EVENTS), codec.encode_events(EVENTS * 9))),
         ]
+    found += [(MESSAGEPACK.decode_electron, (NEWER_ELECTRON,)), (MESSAGEPACK.decode_reply, NEWER_REPLIES)]
     found += [(GO.decode_reply, FROM_GO[:1]), (GO.decode_electron, FROM_GO[1:])]
     found += [(reader_of(kind), tuple(map(encode_value, each))) for kind, each in VALUES]
     return found

@@ -113,7 +113,7 @@ async def test_a_handle_takes_out_no_other_of_its_id() -> None:
         assert asker is not None
         assert node is not None
         first, second = (Handle[object]("e-1", "tests.hang", asker, Properties.value) for _ in range(2))
-        node.correlation.expect(second)
+        node.correlation.expecting[second.electron_id] = second
 
         asker._forget(first)
         asker._give_up(first)

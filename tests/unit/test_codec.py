@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from msgspec import structs
+from msgspec import Struct, structs
 
 from atomizer import events
 from atomizer.codec import GO, MESSAGEPACK, NATIVE_JSON, Bounds, Codec, Unknown, codec_for
@@ -48,6 +48,16 @@ each_codec = pytest.mark.parametrize("codec", CODECS, ids=lambda codec: codec.co
 def writer(codec: Codec) -> Any:
     """Return what writes any value as a codec's bytes, so that a test can write what the codec would not."""
     return msgspec.msgpack.encode if codec is MESSAGEPACK else msgspec.json.encode
+
+
+def written(codec: Codec, struct: type[Struct], said: dict[str, Any]) -> bytes:
+    """Write what a struct would never hold. What it has no field for is a key more, or at the end of an array."""
+    config = struct.__struct_config__
+    tag = {config.tag_field: config.tag} if config.tag_field else {}
+    if codec is MESSAGEPACK:
+        fields = {field.name: None if field.required else field.default for field in structs.fields(struct)}
+        return msgspec.msgpack.encode(list((tag | fields | said).values()))
+    return msgspec.json.encode(tag | said)
 
 
 @each_codec
@@ -140,9 +150,14 @@ def test_unknown_fields_are_passed_over(codec: Codec) -> None:
     """A newer node may say more than we know."""
     write = writer(codec)
     more = {"of": [1, {"tomorrow": None}]}
+    electron = {"id": "i", "atom_id": "a"} | ({"atomid": "a"} if codec is GO else {}) | {"zzz": more}
+    failure = {"kind": "failed", "zzz": more}
 
-    assert codec.decode_electron(write({"id": "i", "atom_id": "a", "atomid": "a", "zzz": more})).id == "i"
-    assert codec.decode_reply(write({"reply": "progress", "electron_id": "i", "done": 1.0, "zzz": more})) == Progress(
+    assert codec.decode_electron(written(codec, Electron, electron)) == Electron(id="i", atom_id="a")
+    assert codec.decode_reply(
+        written(codec, Properties, {"electron_id": "i", "failure": failure, "zzz": more})
+    ) == Properties(electron_id="i", failure=Failure(kind="failed"))
+    assert codec.decode_reply(written(codec, Progress, {"electron_id": "i", "done": 1.0, "zzz": more})) == Progress(
         electron_id="i", done=1.0
     )
     assert codec.decode_control(write({"control": "cancel", "electron_id": "i", "zzz": more})) == Cancel(
@@ -213,7 +228,7 @@ def test_event_that_cannot_be_read_is_pointed_at(codec: Codec, batch: object, pa
 def test_electron_that_cannot_be_read_says_where(codec: Codec, said: dict[str, object], path: str) -> None:
     """The path names the field."""
     with pytest.raises(Malformed) as refused:
-        codec.decode_electron(writer(codec)({"id": "i", "atom_id": "a"} | said))
+        codec.decode_electron(written(codec, Electron, {"id": "i", "atom_id": "a"} | said))
 
     assert refused.value.path == path
 
@@ -254,7 +269,7 @@ def test_own_bounds_count(codec: Codec) -> None:
     nested: object = 1
     for _ in range(40):
         nested = [nested]
-    body = writer(codec)({"id": "i", "atom_id": "a", "atomid": "a", "zzz": nested})
+    body = written(codec, Electron, {"id": "i", "atom_id": "a", "atomid": "a", "zzz": nested})
 
     assert codec.decode_electron(body, Bounds(max_depth=41)).id == "i"
     with pytest.raises(Malformed):
@@ -265,13 +280,14 @@ def test_own_bounds_count(codec: Codec) -> None:
 def test_number_that_is_none_is_not_read(number: float) -> None:
     """MessagePack could carry it; no field takes it."""
     electron = {"id": "i", "atom_id": "a"}
+    progress = {"electron_id": "i", "done": 1.0}
     write = msgspec.msgpack.encode
 
     for read, body in (
-        (MESSAGEPACK.decode_electron, write(electron | {"limit": number})),
-        (MESSAGEPACK.decode_electron, write(electron | {"budget": number})),
-        (MESSAGEPACK.decode_reply, write({"reply": "progress", "electron_id": "i", "done": number})),
-        (MESSAGEPACK.decode_reply, write({"reply": "progress", "electron_id": "i", "done": 1.0, "total": number})),
+        (MESSAGEPACK.decode_electron, written(MESSAGEPACK, Electron, electron | {"limit": number})),
+        (MESSAGEPACK.decode_electron, written(MESSAGEPACK, Electron, electron | {"budget": number})),
+        (MESSAGEPACK.decode_reply, written(MESSAGEPACK, Progress, progress | {"done": number})),
+        (MESSAGEPACK.decode_reply, written(MESSAGEPACK, Progress, progress | {"total": number})),
         (MESSAGEPACK.decode_events, write([{"kind": "progressed", "done": number}])),
         (MESSAGEPACK.decode_events, write([{"kind": "progressed", "total": number}])),
     ):

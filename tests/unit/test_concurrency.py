@@ -248,8 +248,8 @@ def test_waiting_does_not_count_as_running_but_as_living() -> None:
     """The limit begins with the run, the deadline does not."""
 
     async def main(runtime: Atomizer, clock: VirtualClock) -> list[Any]:
-        options = ({}, {"limit": 1.5}, {"timeout": 2.5})
-        handles = [await runtime.send(one_of_a_route.options(**each), "x") for each in options]
+        atoms = (one_of_a_route, one_of_a_route.options(limit=1.5), one_of_a_route.options(timeout=2.5))
+        handles = [await runtime.send(each, "x") for each in atoms]
         return [(await handle.properties()).failure for handle in handles]
 
     first, limited, dated = on_virtual_time(main, one_of_a_route, free_on_a_route)

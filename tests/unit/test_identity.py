@@ -25,7 +25,7 @@ def make() -> Identity:
 async def fly(atom: Atom, identity: Identity | None = None) -> tuple[Any, Identity]:
     """Take an atom from its begin to its end on this task, as a worker does."""
     identity = identity or make()
-    if identity.begin(atom):
+    if identity.begin(atom, ()):
         await identity.drive()
     identity.end()
     return identity.value, identity
@@ -251,7 +251,7 @@ async def test_an_atom_that_does_not_suspend_is_over_after_its_first_step() -> N
     loop = asyncio.get_running_loop()
     identity = Identity(host, loop, contextvars.copy_context(), "test", lambda value: (value, variable.get()))
 
-    goes_on = identity.begin(sets)
+    goes_on = identity.begin(sets, ())
 
     assert not goes_on
     assert identity.done()
@@ -279,8 +279,92 @@ async def test_an_identity_knows_which_code_of_its_author_raised(phase: Phase) -
     context = contextvars.copy_context()
     identity = Identity(host, asyncio.get_running_loop(), context, "test", finish=lambda _: raises_in(Phase.ENDING))
 
-    goes_on = identity.begin(bond)
+    goes_on = identity.begin(bond, ())
 
     assert not goes_on
     assert str(identity.error) == phase.value
     assert identity.phase is phase
+
+
+# Being told of the soft limit
+
+
+class Told(Exception):
+    """What an atom is told."""
+
+
+async def tell(
+    atom: Atom, when: Callable[[Identity], object], *, also: Callable[[Identity], object] | None = None
+) -> Identity:
+    """Drive an atom, and interrupt it while it waits for the first time."""
+    loop, identity = asyncio.get_running_loop(), make()
+    loop.call_soon(when, identity)
+    if also is not None:
+        loop.call_soon(also, identity)
+    if identity.begin(atom, ()):
+        await identity.drive()
+    return identity
+
+
+def interrupt(identity: Identity) -> None:
+    """Tell it."""
+    identity.interrupt(Told())
+
+
+@pytest.mark.parametrize("seconds", [0, 5])
+async def test_an_atom_is_told_where_it_waits_and_may_go_on(seconds: float) -> None:
+    """Whether it waits for something, or only lets the loop turn."""
+
+    async def waits() -> str:
+        try:
+            await asyncio.sleep(seconds)
+        except Told:
+            await asyncio.sleep(0)
+            return "told"
+        return "not told"
+
+    assert (await tell(waits, interrupt)).value == "told"
+
+
+async def test_an_atom_whose_wait_is_over_in_that_very_turn_is_told_all_the_same() -> None:
+    """What it waited for is lost to it, as with a cancellation."""
+    arrived = asyncio.get_running_loop().create_future()
+
+    async def waits() -> str:
+        try:
+            return str(await arrived)
+        except Told:
+            return "told"
+
+    def arrive(identity: Identity) -> None:
+        arrived.set_result("arrived")
+        interrupt(identity)
+
+    assert (await tell(waits, arrive)).value == "told"
+
+
+async def test_an_atom_that_is_cancelled_too_is_not_told() -> None:
+    """In whichever order: to be cancelled is more."""
+
+    async def waits() -> str:
+        try:
+            await asyncio.sleep(5)
+        except Told:
+            return "told"
+        return "not told"
+
+    def cancel(identity: Identity) -> None:
+        identity.cancel()
+
+    for first, second in ((interrupt, cancel), (cancel, interrupt)):
+        assert isinstance((await tell(waits, first, also=second)).error, asyncio.CancelledError)
+
+
+async def test_what_an_atom_is_told_too_late_reaches_nobody() -> None:
+    """Neither it nor the next on this task."""
+    over = await tell(good, lambda identity: None)
+
+    over.interrupt(Told())
+
+    assert (await tell(good, lambda identity: None)).value == "good"
+    assert over.value == "good"

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec import Struct
 
 import atomizer
 from atomizer import Atom, Bond, Electron, RegistrationRefused, Registry
@@ -38,7 +39,7 @@ def bonded_later(bond: Surroundings) -> int:
 Surroundings = Bond
 
 
-class Point(atomizer.Options):
+class Point(Struct):
     """A type of the application's."""
 
     x: int = 0

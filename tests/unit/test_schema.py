@@ -24,7 +24,7 @@ def test_schema_has_the_same_structs() -> None:
 
 @pytest.mark.parametrize("struct", SCHEMA)
 def test_struct_has_the_same_fields(struct: str) -> None:
-    """Each with the same name, place, type, bounds, default and tag."""
+    """Each with the same name, place, type, bounds and default; and the struct in the same form, with the same tag."""
     now = current.schema()[struct]
 
     assert now == SCHEMA[struct]

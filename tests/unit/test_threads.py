@@ -9,6 +9,8 @@ import threading
 
 import pytest
 
+import atomizer
+from atomizer import Atomizer, Bond
 from atomizer._core.threads import Threads, run_in_thread
 
 
@@ -83,3 +85,36 @@ anyio.run(main)
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=False)
 
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "abandoned\n", "")
+
+
+@atomizer.atom(id="tests.threads.attentive")
+def attentive(bond: Bond, end: str) -> str:
+    """Look at the bond now and then, and end when it says so."""
+    bond.progress(0)
+    while not bond.cancelled:
+        threading.Event().wait(0.001)
+    if end == "raises":
+        raise RuntimeError("stopped on demand")
+    return "what there was"
+
+
+@pytest.mark.parametrize("told", ["cancel", "limit"])
+async def test_an_atom_in_a_thread_hears_of_its_end_by_its_bond(told: str) -> None:
+    """It looks now and then, and so it is stopped and not abandoned."""
+    async with Atomizer(attentive) as runtime:
+        handle = await runtime.send(attentive.options(limit=0.02 if told == "limit" else 20.0), "raises")
+        if told == "cancel":
+            async for event in handle.events():
+                if event.kind == "progressed":
+                    await handle.cancel()
+        failure = (await handle.properties()).failure
+
+    assert failure is not None
+    assert (failure.kind, failure.ending) == ("cancelled" if told == "cancel" else "timed_out", "stopped")
+    assert "stopped on demand" in failure.message
+
+
+async def test_a_result_that_an_atom_in_a_thread_gives_on_demand_counts() -> None:
+    """It was cancelled too late, or has come to its end in time."""
+    async with Atomizer(attentive) as runtime:
+        assert await runtime.run(attentive.options(limit=0.02), "returns") == "what there was"

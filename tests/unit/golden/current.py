@@ -29,6 +29,7 @@ STRUCTS: tuple[Any, ...] = (
     *(getattr(events, name) for name in events.__all__ if name != "Event"),
     NATIVE_JSON._electron.wire,  # type: ignore[attr-defined]
     NATIVE_JSON._properties.wire,  # type: ignore[attr-defined]
+    NATIVE_JSON._progress.wire,  # type: ignore[attr-defined]
     go_dialect._ElectronForm,
     go_dialect._PropertiesForm,
 )
@@ -91,7 +92,7 @@ SAMPLES: dict[str, Any] = {
 
 
 def schema() -> dict[str, Any]:
-    """List every struct that travels: its tag, and its fields in order with their types, bounds and defaults."""
+    """List every struct that travels: form, tag, and its fields in order with their types, bounds and defaults."""
     return {struct.__name__: struct_as_data(struct) for struct in STRUCTS}
 
 
@@ -99,7 +100,11 @@ def struct_as_data(struct: Any) -> dict[str, Any]:
     """Show a struct as its bodies have it."""
     config = struct.__struct_config__
     fields = {member.encode_name: field_as_data(member) for member in structs.fields(struct)}
-    return {"tag": f"{config.tag_field}: {config.tag}" if config.tag_field else None, "fields": fields}
+    return {
+        "form": "array" if config.array_like else "map",
+        "tag": f"{config.tag_field}: {config.tag}" if config.tag_field else None,
+        "fields": fields,
+    }
 
 
 def field_as_data(member: structs.FieldInfo) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 Write the golden files anew: `python -m tests.unit.golden.write`.
 
 For deliberate changes of the wire alone, and then the difference is what a review looks at. A field may be added, with
-a default, and a kind too; whatever else changes here breaks nodes that are out there.
+a default and at the end, and a kind too; whatever else changes here breaks nodes that are out there.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def main() -> None:
 def a_line_each(schema: dict[str, Any]) -> str:
     """Show each field on a line of its own, so that a difference shows fields."""
     structs = [
-        f' "{name}": {{"tag": {json.dumps(struct["tag"])}, "fields": {{\n'
+        f' "{name}": {{"form": {json.dumps(struct["form"])}, "tag": {json.dumps(struct["tag"])}, "fields": {{\n'
         + ",\n".join(f"  {json.dumps(field)}: {json.dumps(shown)}" for field, shown in struct["fields"].items())
         + "\n }}"
         for name, struct in schema.items()

@@ -1,0 +1,90 @@
+"""
+The public names are loaded when the first of them is asked for, and then all of them at once.
+
+`import atomizer` alone costs next to nothing, and so does `atomizer --help`, which needs none of them.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ("HOMES", "Package", "load_on_first_use")
+
+HOMES = (
+    "atom",
+    "bond",
+    "codec",
+    "conductor",
+    "electron",
+    "errors",
+    "events",
+    "handle",
+    "health",
+    "memory",
+    "options",
+    "properties",
+    "registry",
+    "results",
+    "runtime",
+    "schemes",
+    "script",
+    "settings",
+)
+"""The modules that public names come from."""
+
+
+class Package(ModuleType):
+    """A package whose public names are loaded late, and so are its modules, as `atomizer.events`."""
+
+    __all__: tuple[str, ...]
+
+    def __getattr__(self, name: str) -> object:
+        """Load what is asked for. It is there from then on, and not looked for again."""
+        if name in self.__all__:
+            self._load()
+            return vars(self)[name]
+        if not name.startswith("_"):
+            return self._module(name)
+        raise self._miss(name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Keep a public name free of the module it shares its name with: `atomizer.atom` is the decorator."""
+        if not (isinstance(value, ModuleType) and name in self.__all__):
+            super().__setattr__(name, value)
+
+    def __dir__(self) -> Iterable[str]:
+        return sorted({*super().__dir__(), *self.__all__})
+
+    def _load(self) -> None:
+        homes = [import_module(f"{self.__name__}.{home}") for home in HOMES]
+        vars(self).update(
+            (name, getattr(home, name)) for home in homes for name in home.__all__ if name in self.__all__
+        )
+
+    def _module(self, name: str) -> ModuleType:
+        path = f"{self.__name__}.{name}"
+        try:
+            return import_module(path)
+        except ModuleNotFoundError as error:
+            if error.name != path:
+                raise
+        raise self._miss(name)
+
+    def _miss(self, name: str) -> AttributeError:
+        return AttributeError(f"module {self.__name__!r} has no attribute {name!r}", name=name, obj=self)
+
+
+def load_on_first_use(package: str) -> None:
+    """
+    Have a package load its public names when the first of them is asked for.
+
+    Args:
+        package: Its name; it is being imported, and its `__all__` says what is public.
+    """
+    sys.modules[package].__class__ = Package

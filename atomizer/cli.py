@@ -1,0 +1,158 @@
+"""The command line: what the commands are called, and which options they take. `atomizer --help` shows it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ._cli.complaint import FINDING, INTERRUPTED, Complaint, masked
+
+if TYPE_CHECKING:
+    from ._cli.serving import Voice
+
+__all__ = ("main",)
+
+EXIT_CODES = """\b
+Exit codes:
+  0    done
+  1    doctor found something; bench lost, doubled or failed an electron
+  2    wrong usage, or a setting out of its range
+  3    a target cannot be imported or served, or holds no atoms
+  4    the conductor is unknown or cannot be reached
+  130  Ctrl-C before there was anything to finish, or a second one
+  143  a second SIGTERM
+"""
+
+
+def _say(text: str) -> None:
+    click.echo(masked(text))
+
+
+def _note(text: str) -> None:
+    click.echo(masked(text), err=True)
+
+
+class _Commands(click.Group):
+    """Commands whose complaints are one line, and whose names may be mistyped."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Complaint as complaint:
+            _note(f"atomizer: {complaint}")
+            ctx.exit(complaint.exit_code)
+        except KeyboardInterrupt:
+            _note("atomizer: interrupted")
+            ctx.exit(INTERRUPTED)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            from .errors import nearest
+
+            ctx.fail(f"there is no command {args[0]!r}; {nearest(args[0], self.commands, known_as='known')}")
+        return super().resolve_command(ctx, args)
+
+
+def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from ._cli.installation import version
+
+        _say(f"atomizer {version()}, Python {sys.version.split()[0]}")
+        ctx.exit()
+
+
+@click.group(cls=_Commands, name="atomizer", epilog=EXIT_CODES)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show it.")
+def main() -> None:
+    """Atoms compute, electrons ask, conductors carry."""
+
+
+_conductor = click.option("--conductor", metavar="URL", help="As in memory://name; else ATOMIZER_URL, else in memory.")
+_json = click.option("--json", "as_json", is_flag=True, help="For machines.")
+_targets = click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+
+
+@main.command()
+@_targets
+@_conductor
+@click.option("--name", help="The node's name; host-pid-random if not given.")
+@click.option("--slots", type=click.IntRange(min=1), help="How many electrons run at once.")
+@click.option("--grace", type=click.FloatRange(min=0.0), metavar="SECONDS", help="To finish in, when told to stop.")
+@click.option("--set", "said", multiple=True, metavar="FIELD=VALUE", help="Any other setting; may be repeated.")
+@_json
+def run(targets: tuple[str, ...], conductor: str | None, said: tuple[str, ...], as_json: bool, **given: Any) -> None:
+    """
+    Serve atoms until told to stop.
+
+    A TARGET is a module, which stands for every atom that it defines or registers, or MODULE:NAME, which stands for
+    one atom, instance or conductor, or a list of them. The current folder can be imported from.
+
+    The first SIGTERM or Ctrl-C lets what is under way finish; the second ends the process at once. Errors go to
+    standard error, one line each.
+    """
+    from ._cli.fields import fields_said
+    from ._cli.serving import serve_targets
+
+    flags = {name: value for name, value in given.items() if value is not None}
+    serve_targets(targets, conductor, fields_said(said) | flags, _voice(as_json=as_json))
+
+
+@main.command()
+@_targets
+@_json
+@click.option("--schema", "only_schemas", is_flag=True, help="Only what travels, as JSON Schema by atom id.")
+def atoms(targets: tuple[str, ...], as_json: bool, only_schemas: bool) -> None:
+    """
+    List atoms: what they take and give.
+
+    A TARGET is as for `atomizer run`. With --json or --schema, payload and result come with a JSON Schema.
+    """
+    from ._cli.listing import list_atoms
+
+    _say(list_atoms(targets, as_json=as_json, only_schemas=only_schemas))
+
+
+@main.command()
+@_conductor
+@click.option("--electrons", type=click.IntRange(min=1), default=50_000, show_default=True, help="For each round.")
+@click.option("--size", type=click.IntRange(min=8), default=100, show_default=True, help="Bytes of each payload.")
+@click.option("--outstanding", type=click.IntRange(min=1), default=1_000, show_default=True, help="Electrons at once.")
+@click.option("--atom", type=click.Choice(["noop", "suspend"]), default="noop", show_default=True, help="What runs.")
+@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Medians are over them.")
+@click.option("--seconds", type=click.FloatRange(min=0.1), default=60.0, show_default=True, help="Stop asking then.")
+@click.option("--deadline/--no-deadline", default=True, show_default=True, help="Whether electrons have one.")
+@_json
+def bench(conductor: str | None, as_json: bool, **plan: Any) -> None:
+    """
+    Measure electrons through a conductor.
+
+    This process asks and answers: a no-op atom gives its payload back, at once or after one turn of the event loop.
+    """
+    from ._cli.benchmark import measure
+    from ._cli.figures import Plan
+
+    figures = measure(Plan(**plan), conductor)
+    _say(figures.as_json() if as_json else figures.for_people())
+    if not figures.is_sound:
+        click.get_current_context().exit(FINDING)
+
+
+@main.command()
+@_conductor
+@_json
+def doctor(conductor: str | None, as_json: bool) -> None:
+    """Look whether everything here is as it should be."""
+    from ._cli.doctor import examine
+
+    diagnosis = examine(conductor)
+    _say(diagnosis.as_json() if as_json else diagnosis.for_people())
+    if not diagnosis.is_well:
+        click.get_current_context().exit(FINDING)
+
+
+def _voice(*, as_json: bool) -> Voice:
+    from ._cli.serving import Voice
+
+    return Voice(_say, _note, as_json)

@@ -1,0 +1,261 @@
+"""Atoms that the tests have child processes run."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextvars
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import atomizer
+
+variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="as it was")
+kept: list[bytes] = []
+
+
+@atomizer.atom(id="tests.multiply")
+def multiply(number: int, *, times: int = 2) -> int:
+    """Multiply a number, as a function atom."""
+    return number * times
+
+
+def reverse(data: bytes) -> bytes:
+    """Turn bytes round, as a plain function."""
+    return data[::-1]
+
+
+async def which_loop() -> int:
+    """Say which loop this runs on."""
+    await asyncio.sleep(0)
+    return id(asyncio.get_running_loop())
+
+
+def pid() -> int:
+    """Say in which process this runs."""
+    return os.getpid()
+
+
+def fail(text: str) -> None:
+    """Raise."""
+    raise ValueError(text)
+
+
+class Odd(BaseException):
+    """What `except Exception` does not catch."""
+
+
+def fail_oddly(how: str) -> None:
+    """Raise what ends a program."""
+    errors = {"exit": SystemExit(3), "interrupt": KeyboardInterrupt(), "odd": Odd("even")}
+    raise errors.get(how, asyncio.CancelledError())
+
+
+async def task_exits() -> None:
+    """Have a task raise what ends a loop."""
+
+    async def leave() -> None:
+        sys.exit(5)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(leave())
+
+
+def touch(path: str) -> None:
+    """Leave a mark."""
+    Path(path).touch()
+
+
+def function() -> object:
+    """Return what cannot be written."""
+    return function
+
+
+def big(size: int) -> bytes:
+    """Return so many bytes."""
+    return b"x" * size
+
+
+def with_bond(bond: atomizer.Bond, number: int) -> int:
+    """Ask for what a child process does not have."""
+    return number
+
+
+def ring(path: str) -> None:
+    """Tell the test that this runs."""
+    Path(path).write_bytes(b".")
+
+
+def hang(bell: str, path: str) -> None:
+    """Be busy, and then leave a mark."""
+    ring(bell)
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        pass
+    touch(path)
+
+
+def hang_with_child(bell: str) -> None:
+    """Start a program that inherits the bell, and be busy."""
+    with Path(bell).open("wb", buffering=0) as end:
+        subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=[end.fileno()])
+        end.write(b".")
+        threading.Event().wait(20)
+
+
+def run_long() -> str:
+    """Be busy until told that it is too long."""
+    try:
+        while True:
+            pass
+    except atomizer.SoftLimitReached as error:
+        return f"saved after {error.soft_limit} s"
+
+
+def run_too_long() -> None:
+    """Be busy."""
+    while True:
+        pass
+
+
+async def wait_long() -> str:
+    """Wait until told that it is too long."""
+    try:
+        await asyncio.Event().wait()
+    except atomizer.SoftLimitReached:
+        await asyncio.sleep(0)
+        return "saved"
+    return "not reached"
+
+
+async def wait_too_long() -> None:
+    """Wait."""
+    await asyncio.Event().wait()
+
+
+async def run_too_long_on_the_loop() -> None:
+    """Be busy in a coroutine."""
+    while True:
+        pass
+
+
+def last(seconds: float) -> float:
+    """Be busy for some seconds."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        pass
+    return seconds
+
+
+def hold(megabytes: int) -> int:
+    """Use memory, and go on holding it."""
+    kept.append(bytes(range(256)) * (megabytes * 4096))
+    return os.getpid()
+
+
+def use(megabytes: int) -> int:
+    """Use memory, and let go of it."""
+    hold(megabytes)
+    kept.clear()
+    return os.getpid()
+
+
+def end(code: int) -> None:
+    """End the process without a word."""
+    os._exit(code)
+
+
+def end_by(number: int) -> None:
+    """End the process by a signal."""
+    os.kill(os.getpid(), number)
+    threading.Event().wait(20)
+
+
+def crash() -> None:
+    """Read where nothing is."""
+    ctypes.string_at(0)
+
+
+def close_everything() -> None:
+    """Close descriptors that somebody else has opened."""
+    os.closerange(3, 1000)
+
+
+def write_everywhere() -> None:
+    """Write to descriptors that somebody else has opened."""
+    for descriptor in range(3, 100):
+        try:
+            os.write(descriptor, b"\x07" * 20)
+        except OSError:
+            continue
+
+
+def fork_and_return() -> int:
+    """Fork, and let the copy run on."""
+    if os.fork() == 0:
+        return 0
+    os.wait()
+    return 1
+
+
+def litter() -> str:
+    """Change everything that can be changed."""
+    was = f"{variable.get()}, {Path.cwd()}"
+    variable.set("changed")
+    os.chdir("/")
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    print("printed", end="")
+    return was
+
+
+@atomizer.atom(id="tests.litter_on_the_loop")
+async def litter_on_the_loop(mark: str) -> str:
+    """Leave a task and a timer behind."""
+    was = f"{variable.get()}, {len(asyncio.all_tasks())} task"
+    variable.set("changed")
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().call_later(0, task.cancel)
+
+    async def later() -> None:
+        await asyncio.sleep(20)
+        touch(mark)
+
+    litter_on_the_loop.tasks = asyncio.create_task(later())  # type: ignore[attr-defined]
+    return was
+
+
+def dispositions() -> str:
+    """Say how a program that this starts treats the signals to stop."""
+    program = "import signal as s; print(s.getsignal(s.SIGINT) is s.default_int_handler, s.getsignal(s.SIGTERM) == 0)"
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+
+
+def mark_at_exit(path: str) -> None:
+    """Leave a mark when the program ends in peace."""
+    atexit.register(touch, path)
+
+
+def wait_for_nothing() -> None:
+    """Say who this is, and wait."""
+    print(os.getpid(), flush=True)
+    threading.Event().wait(20)
+
+
+def wait_without_the_kernel() -> None:
+    """Have the kernel forget what to do when the parent dies, and wait."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, 0, 0, 0, 0)
+    wait_for_nothing()
+
+
+def wait_with_the_interpreter() -> None:
+    """Keep every other thread from running."""
+    print(os.getpid(), flush=True)
+    ctypes.PyDLL(None).usleep(20_000_000)

@@ -1,0 +1,94 @@
+"""The command line as a whole: its help, its exit codes, and what it hides."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from atomizer._cli.complaint import BAD_TARGET, FINDING, INTERRUPTED, NO_CONDUCTOR, USAGE, Complaint, masked
+from atomizer.cli import EXIT_CODES, main
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_script_is_the_command_line() -> None:
+    """What is installed as `atomizer` is what is tested here."""
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    module, _, name = scripts["atomizer"].partition(":")
+
+    assert getattr(import_module(module), name) is main
+
+
+def test_module_runs_as_the_script_does() -> None:
+    """`python -m atomizer` is for where the script is not on the path."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "atomizer", "--version"], capture_output=True, text=True, timeout=30, check=False
+    )
+
+    assert ended.returncode == 0
+    assert ended.stdout.startswith("atomizer ")
+    assert ended.stderr == ""
+
+
+def test_help_has_every_command_and_every_exit_code() -> None:
+    """What a script may rely on is where a user looks first."""
+    shown = CliRunner().invoke(main, ["--help"]).output
+
+    assert all(f"  {name}" in shown for name in ("run", "atoms", "bench", "doctor"))
+    assert all(f"  {code} " in shown for code in (0, FINDING, USAGE, BAD_TARGET, NO_CONDUCTOR, INTERRUPTED, 143))
+    assert all(line.strip() in shown for line in EXIT_CODES.splitlines() if line != "\b")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["rnu", "shop"], "there is no command 'rnu'; did you mean 'run'?"),
+        (["run"], "Missing argument 'TARGET...'"),
+        (["atoms", "shop", "--jsn"], "No such option"),
+        (["run", "shop", "--slots", "0"], "0 is not in the range x>=1"),
+        (["bench", "--size", "7"], "7 is not in the range x>=8"),
+    ],
+)
+def test_wrong_usage_ends_with_2(arguments: list[str], said: str) -> None:
+    """With the usage, and what was wrong with it."""
+    ended = CliRunner().invoke(main, arguments)
+
+    assert ended.exit_code == USAGE
+    assert said in ended.stderr
+    assert ended.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("amqp://guest:secret@host/vhost", "amqp://guest:***@host/vhost"),
+        ("amqp://guest:se@cr/et@host/", "amqp://guest:***@host/"),
+        ("nats://token@host", "nats://***@host"),
+        ('{"url": "amqp://a:b@host", "to": "x@y"}', '{"url": "amqp://a:***@host", "to": "x@y"}'),
+        ("http://host/?api_key=abc&size=3", "http://host/?api_key=***&size=3"),
+        ("memory://shop, and me@example", "memory://shop, and me@example"),
+    ],
+)
+def test_secret_of_a_url_is_masked(text: str, shown: str) -> None:
+    """Whatever is said goes into logs."""
+    assert masked(text) == shown
+
+
+def test_url_with_a_password_is_not_repeated() -> None:
+    """Neither by the command nor by what it calls."""
+    ended = CliRunner().invoke(main, ["bench", "--conductor", "nowhere://me:secret@host/"])
+
+    assert ended.exit_code == NO_CONDUCTOR
+    assert "nowhere://me:***@host/: no conductor answers to nowhere://" in ended.stderr
+    assert "secret" not in ended.output
+
+
+def test_complaint_is_one_line() -> None:
+    """Whatever it is made of."""
+    assert str(Complaint("a\n  b", exit_code=FINDING)) == "a b"
