@@ -296,9 +296,11 @@ class MemoryConnection(Connection):
         if queue.sink is not None:
             queue.sink(delivery)
             return True
+        only = queue.only
+        if only is not None and only.inbox.waiting and only.hand_over(delivery):
+            return True
         queue.size += 1
         queue.normal.append(delivery)
-        only = queue.only
         if only is None or not only.is_ready or only.inbox.waiting:  # else the only one who listens knows
             queue.offer()
         return True

@@ -116,6 +116,20 @@ class Listening:
             unsettled[delivery.arrival] = delivery
         return delivery
 
+    def hand_over(self, delivery: MemoryDelivery) -> bool:
+        """Give a delivery that has just come to a receiver that waits, if nothing is before it and credit allows."""
+        waiting, queue = self.inbox.waiting, self.queue
+        if queue.size or not queue.is_plain or len(self.unsettled) >= self.credit:
+            return False
+        while waiting:
+            receiver = waiting.popleft()
+            if not receiver.done():  # else it was cancelled, and is not yet awake to leave by itself
+                delivery.holder = self
+                self.unsettled[delivery.arrival] = delivery
+                receiver.set_result(delivery)
+                return True
+        return False
+
     def offer(self) -> None:
         """Hand what may be taken to the receivers that wait, or note that there may be something."""
         waiting = self.inbox.waiting

@@ -221,7 +221,7 @@ class Node:
         Cancellation: is held up until everything is closed, for a bounded time.
         """
         settings = self._settings
-        self.stopping = True
+        self.stopping = self.slots.is_watched = True
         with cleanup(settings.grace + settings.cancel_grace + 5 * settings.settle_grace):
             for pump in self._pumps.values():
                 await pump.close(settings.settle_grace)
@@ -279,6 +279,7 @@ class Node:
 
     def _slot_freed(self) -> None:
         """A slot is free: somebody may wait for the next electron, and the routes may need other credit."""
+        self.slots.is_watched = self.stopping
         for pump in self._pumps.values():
             pump.prime()
         if self.slots.lent != self._lent:

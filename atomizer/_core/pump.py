@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from typing import TYPE_CHECKING
 
 from ..conductor import Lane, Settlement
@@ -31,6 +30,7 @@ class Pump:
     place. So no electron changes hands: the worker that receives it flies it.
 
     Attributes:
+        is_open: Whether it takes electrons.
         workers: How many there are.
     """
 
@@ -40,7 +40,7 @@ class Pump:
         self._line = line
         self._tasks = tasks
         self._loop = asyncio.get_running_loop()
-        self._open = False
+        self.is_open = False
         self._waiting: dict[asyncio.Task[None], None] = {}
         self.workers = 0
 
@@ -49,44 +49,77 @@ class Pump:
 
     def open(self) -> None:
         """Begin to take electrons."""
-        self._open = True
+        self.is_open = True
         self.prime()
 
     def prime(self) -> None:
         """Make sure that somebody waits for the next electron, if a slot is free."""
-        if self._open and not self._waiting and self._slots.free > 0:
-            self.workers += 1
-            worker = self._tasks.start(self._work(), f"atomizer worker {self.link.name}-{self.workers}")
-            self._waiting[worker] = None
+        if not self.is_open or self._waiting:
+            return
+        if self._slots.free <= 0:
+            self._slots.is_watched = True
+            return
+        self.workers += 1
+        worker = self._tasks.start(self._work(), f"atomizer worker {self.link.name}-{self.workers}")
+        self._waiting[worker] = None
 
     async def close(self, seconds: float) -> None:
         """Take nothing new. What is under way goes on."""
-        self._open = False
+        self.is_open = False
         await self._tasks.end(tuple(self._waiting), seconds)
 
     async def _work(self) -> None:
         me = asyncio.current_task()
         assert me is not None  # noqa: S101  # a worker is a task
-        waiting, slots = self._waiting, self._slots
+        worker = Worker(self.link, self._slots, me)
         try:
-            while self._open and slots.free > 0:
-                waiting[me] = None
-                try:
-                    connection, delivery = await self.link.receive_work()
-                finally:
-                    waiting.pop(me, None)
-                self.prime()
-                if not slots.take():
-                    await self._take_slot(connection, delivery)
-                await self._fly_on(connection, delivery, me)
-                if me.cancelling() or len(waiting) > max(1, slots.free):
-                    return  # somebody else cancelled it, or more wait than there are slots for
+            arrived = await self._wait(worker)
+            if arrived is not None:
+                await self._line.fly(worker, *arrived, self._more, self._wait)
         finally:
-            waiting.pop(me, None)
+            self._give_back(worker)
+            self._waiting.pop(me, None)
             self.workers -= 1
             self._loop.call_later(_A_MOMENT, self.prime)  # whatever ended this worker, the next electron finds one
 
-    async def _take_slot(self, connection: Connection, delivery: Delivery) -> None:
+    def _more(self, connection: Connection) -> Delivery | None:
+        """Return what a connection has brought besides, if anything new may begin."""
+        if not self.is_open:
+            return None
+        try:
+            return connection.receive_nowait(_WORK)
+        except ConductorError:
+            return None  # the link meets the same, and waits for the next connection
+
+    async def _wait(self, worker: Worker) -> tuple[Connection, Delivery] | None:
+        """
+        Give the slot back, wait for the next electron, and take a slot for it. None means: this worker may end.
+
+        Cancellation: the electron is given back.
+        """
+        waiting, slots = self._waiting, self._slots
+        waiting[worker.task] = None  # before the slot is free, or another worker would be started for it
+        self._give_back(worker)
+        if not self.is_open or worker.task.cancelling() or len(waiting) > max(1, slots.free) or slots.free <= 0:
+            return None  # somebody else cancelled it, or more wait than there are slots for
+        try:
+            connection, delivery = await self.link.receive_work()
+        finally:
+            waiting.pop(worker.task, None)
+        if not waiting:
+            self.prime()
+        if not slots.take():
+            await self._wait_for_slot(connection, delivery)
+        worker.has_slot = True
+        return (connection, delivery) if await self._is_still_open(connection, delivery) else None
+
+    async def _is_still_open(self, connection: Connection, delivery: Delivery) -> bool:
+        """Give back what came while this was closed: it would be something new."""
+        if not self.is_open:
+            await self.link.settle(connection, delivery, Settlement.REQUEUE)
+        return self.is_open
+
+    async def _wait_for_slot(self, connection: Connection, delivery: Delivery) -> None:
         """Wait for a slot. The delivery is given back if that is cancelled."""
         try:
             await self._slots.wait()
@@ -94,27 +127,14 @@ class Pump:
             await self.link.settle(connection, delivery, Settlement.REQUEUE)
             raise
 
-    async def _fly_on(self, connection: Connection, delivery: Delivery, me: asyncio.Task[None]) -> None:
-        """Fly a delivery, and with the same slot what is there after it. Gives the slot back."""
-        worker = Worker(self.link, self._slots, me)
-        try:
-            if self._open:
-                await self._line.fly(worker, connection, delivery, partial(self._next, connection))
-            else:  # closed while it waited for a slot: this is something new
-                await self.link.settle(connection, delivery, Settlement.REQUEUE)
-        finally:
-            CURRENT.set(None)
-            self._waiting[me] = None  # before the slot is free, or another worker would be started for it
-            if worker.flight is None or worker.flight.hold is None:
-                self._slots.release()
-            else:
-                worker.flight.hold.end()
-
-    def _next(self, connection: Connection) -> Delivery | None:
-        """Return what a connection has brought besides, if anything new may begin."""
-        if not self._open:
-            return None
-        try:
-            return connection.receive_nowait(_WORK)
-        except ConductorError:
-            return None  # the link meets the same, and waits for the next connection
+    def _give_back(self, worker: Worker) -> None:
+        """Give back the slot that a worker has."""
+        if not worker.has_slot:
+            return
+        worker.has_slot = False
+        CURRENT.set(None)
+        if worker.flight is None or worker.flight.hold is None:
+            self._slots.release()
+        else:
+            worker.flight.hold.end()
+        worker.flight = None

@@ -25,12 +25,14 @@ class Slots:
         free: Slots that nobody holds. Below zero while cancelled atoms end beyond the total.
         lent: Atoms that wait for children without a slot.
         wanted: How many wait for a slot; one that was cancelled counts until its turn.
+        is_watched: Somebody wants to be told when a slot is free, or that another number of them is lent.
     """
 
     def __init__(self, total: int, suspended: int, on_free: Callable[[], None]) -> None:
         self.free: int = total
         self.lent: int = 0
         self.wanted: int = 0
+        self.is_watched: bool = True
         self._suspended = suspended
         self._on_free = on_free
         self._resuming: deque[asyncio.Future[None]] = deque()
@@ -61,7 +63,13 @@ class Slots:
                     waiter.set_result(None)
                     return
         self.free += 1
-        self._on_free()
+        if self.is_watched:
+            self._on_free()
+
+    def count_lent(self, more: int) -> None:
+        """Count an atom that has lent its slot, or has it back."""
+        self.lent += more
+        self.is_watched = True
 
     def check_room(self) -> None:
         """
@@ -167,10 +175,10 @@ class Hold:
             self._held = False
             self._slots.release()
         elif not self._resuming and not self._aside:
-            self._slots.lent -= 1
+            self._slots.count_lent(-1)
 
     def _got(self) -> None:
-        self._slots.lent -= 1
+        self._slots.count_lent(-1)
         if self._over:
             self._slots.release()
             return
@@ -180,5 +188,5 @@ class Hold:
 
     def _give(self) -> None:
         self._held = False
-        self._slots.lent += 1
+        self._slots.count_lent(1)
         self._slots.release()

@@ -27,7 +27,7 @@ from .slots import Slots
 from .supervision import Link
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from ..conductor import Connection, Delivery
     from ..settings import Settings
@@ -52,13 +52,15 @@ class Worker(Struct, eq=False):
         link: Whose electrons.
         slots: Where its slot is from.
         task: The task.
-        flight: What it flies, or flew last.
+        flight: What it flies, or flew last with the slot that it has.
+        has_slot: Whether it has one.
     """
 
     link: Link
     slots: Slots
     task: asyncio.Task[Any]
     flight: Flight | None = None
+    has_slot: bool = False
 
 
 class StraightLine:
@@ -89,16 +91,22 @@ class StraightLine:
         self._since_turn = 0
 
     async def fly(  # noqa: C901, PLR0912, PLR0915  # in one piece: see above
-        self, worker: Worker, connection: Connection, delivery: Delivery, more: Callable[[], Delivery | None]
+        self,
+        worker: Worker,
+        connection: Connection,
+        delivery: Delivery,
+        more: Callable[[Connection], Delivery | None],
+        wait: Callable[[Worker], Awaitable[tuple[Connection, Delivery] | None]],
     ) -> None:
         """
-        Fly a delivery, and what comes after it while the worker's slot is its own: each answered, and then settled.
+        Fly a delivery, and what comes after it: each answered, and then settled.
 
         Args:
-            worker: Who flies; its `flight` is the last one then.
+            worker: Who flies. It has a slot.
             connection: Where the delivery is from.
-            delivery: It has a slot.
-            more: Returns what is there besides, if there is something and anything new may begin.
+            delivery: The first one.
+            more: Returns what a connection has besides, if there is something and anything new may begin.
+            wait: Gives the slot back, and waits for the next, with a slot; None if there is none for this worker.
 
         Cancellation: the delivery under way is given back.
         """
@@ -108,9 +116,7 @@ class StraightLine:
         flying, find, bond, bounds = flights.flying, flights.find, flights.bond, flights.bounds
         content_type, decode, encode = link.codec.content_type, link.codec.decode_electron, link.codec.encode_reply
         most_bytes, route_to = self._most_bytes, answers.route_to
-        following: Delivery | None = delivery
-        while following is not None:
-            delivery = following
+        while True:
             started_ns, left, deadline, registration = utc_ns(), inf, inf, None
             if delivery.content_type == content_type and not broadcast.listening and not cancelled:
                 try:
@@ -181,6 +187,13 @@ class StraightLine:
             if self._since_turn >= _TURN:
                 self._since_turn = 0
                 await asyncio.sleep(0)
-            if flight.hold is not None or slots.wanted or slots.free < 0 or task.cancelling():
+            following = None
+            if flight.hold is None and not slots.wanted and slots.free >= 0 and not task.cancelling():
+                following = more(connection)
+            if following is not None:
+                delivery = following
+                continue
+            arrived = await wait(worker)
+            if arrived is None:
                 return
-            following = more()
+            connection, delivery = arrived

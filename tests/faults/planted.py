@@ -32,14 +32,14 @@ BUGS = {
     ),
     "acknowledges before the reply is confirmed": Bug(
         "_core/answering.py",
-        "                await self._send(flight, self._frame(flight, verdict.reply))\n",
-        "                settlement = verdict.settlement\n"
-        "                await self._send(flight, self._frame(flight, verdict.reply))\n",
+        "                await self._send(flight, self._frame(flight, left.reply))\n",
+        "                settlement = left.settlement\n"
+        "                await self._send(flight, self._frame(flight, left.reply))\n",
     ),
     "sends the reply when all is settled": Bug(
         "_core/answering.py",
-        "                await self._send(flight, self._frame(flight, verdict.reply))\n",
-        "                asyncio.ensure_future(self._send(flight, self._frame(flight, verdict.reply)))\n",
+        "                await self._send(flight, self._frame(flight, left.reply))\n",
+        '                __import__("asyncio").ensure_future(self._send(flight, self._frame(flight, left.reply)))\n',
     ),
     "takes a broken connection for a reply without receiver": Bug(
         "_core/answering.py",
@@ -110,8 +110,8 @@ BUGS = {
     ),
     "keeps a slot when its atom has failed": Bug(
         "_core/pump.py",
-        "                slots.release()\n",
-        "                if flight is None or flight.told is None:\n                    slots.release()\n",
+        "            self._slots.release()\n",
+        "            if worker.flight is None or worker.flight.told is None:\n                self._slots.release()\n",
     ),
     "does not lend the slot of who waits": Bug(
         "handle.py",
