@@ -46,7 +46,7 @@ class Asking(ABC):
     ) -> T: ...
     @overload
     async def run(self, atom: str, payload: object = ..., /, *, options: Options | None = None) -> Any: ...
-    async def run(self, atom: Any, /, *args: Any, **kwargs: Any) -> Any:
+    def run(self, atom: Any, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
         """
         Ask an atom and wait for its result.
 
@@ -67,7 +67,7 @@ class Asking(ABC):
 
         Cancellation: cancels the electron, wherever it is.
         """
-        return await self._run(atom, args, kwargs)
+        return self._run(atom, args, kwargs)
 
     @overload
     async def send(self, atom: FunctionAtom[P, R, ..., Any], /, *args: P.args, **kwargs: P.kwargs) -> Handle[R]: ...
@@ -79,7 +79,7 @@ class Asking(ABC):
     ) -> Handle[T]: ...
     @overload
     async def send(self, atom: str, payload: object = ..., /, *, options: Options | None = None) -> Handle[Any]: ...
-    async def send(self, atom: Any, /, *args: Any, **kwargs: Any) -> Handle[Any]:
+    def send(self, atom: Any, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Handle[Any]]:
         """
         Ask an atom, and return once the other side has the electron.
 
@@ -93,7 +93,7 @@ class Asking(ABC):
 
         Cancellation: the electron may or may not have been sent; it is cancelled.
         """
-        return await self._send(atom, args, kwargs)
+        return self._send(atom, args, kwargs)
 
     @overload
     def map(

@@ -280,3 +280,4 @@ GO: Codec = _Go()
 """The Go dialect."""
 
 CODECS = {codec.content_type: codec for codec in (MESSAGEPACK, NATIVE_JSON, GO)}
+"""All of them, by their content type."""

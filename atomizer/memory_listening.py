@@ -110,15 +110,7 @@ class Listening:
         unsettled, queue = self.unsettled, self.queue
         if len(unsettled) >= self.credit:
             return None
-        if queue.is_plain and queue.is_settled:  # nearly all: what `Queue.take` comes to then
-            if not queue.normal:
-                return None
-            delivery: MemoryDelivery | None = queue.normal.popleft()
-            queue.size -= 1
-            if queue.senders:
-                queue.admit()
-        else:
-            delivery = queue.take(self)
+        delivery = queue.take(self)
         if delivery is not None and queue.is_settled:
             delivery.holder = self
             unsettled[delivery.arrival] = delivery

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import deque
 from heapq import heappop, heappush
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from zlib import crc32
 
-from .memory_listening import MemoryDelivery, delivery_of
+from .memory_listening import delivery_of
 
 if TYPE_CHECKING:
     import asyncio
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .conductor import Delivery, Frame, Route
     from .memory_hub import Schedule
-    from .memory_listening import Listening
+    from .memory_listening import Listening, MemoryDelivery
 
 __all__ = ("LossyQueue", "Queue")
 
@@ -44,8 +44,11 @@ class Queue:
         size: How many wait, those not due yet among them.
         senders: Calls of `send` that wait for room, in order; each gets whether its frame was taken.
         sink: Where frames go at once, instead of waiting.
-        is_plain: No frame had a key or a priority so far: all that wait and are due are in `normal`.
+        is_plain: It is settled, and no frame had a key or a priority so far: all that are due are in `normal`.
         normal: Those without either, in order.
+        only: Who listens, if it is one alone.
+        next_arrival: Numbers the frames of the hub.
+        is_lossy: It loses its oldest frame rather than be full.
     """
 
     __slots__ = (
@@ -53,20 +56,22 @@ class Queue:
         "_is_admitting",
         "_levels",
         "_low",
-        "_next_arrival",
-        "_only",
         "_schedule",
         "capacity",
         "is_plain",
         "is_settled",
         "lines",
         "listenings",
+        "next_arrival",
         "normal",
+        "only",
         "route",
         "senders",
         "sink",
         "size",
     )
+
+    is_lossy: ClassVar[bool] = False
 
     def __init__(self, route: Route, capacity: int, schedule: Schedule, next_arrival: Callable[[], int]) -> None:
         self.route: Route = route
@@ -77,14 +82,14 @@ class Queue:
         self.listenings: deque[Listening] = deque()
         self.senders: deque[tuple[asyncio.Future[bool], Frame]] = deque()
         self.sink: Callable[[Delivery], None] | None = None
-        self.is_plain: bool = True
-        self._only: Listening | None = None
+        self.is_plain: bool = self.is_settled
+        self.only: Listening | None = None
         self._high: deque[MemoryDelivery] = deque()
         self.normal: deque[MemoryDelivery] = deque()
         self._low: deque[MemoryDelivery] = deque()
         self._levels = (self.normal, self._high, self._low)  # by priority: 0, 1, -1
         self._schedule = schedule
-        self._next_arrival = next_arrival
+        self.next_arrival = next_arrival
         self._is_admitting = False
 
     def __repr__(self) -> str:
@@ -101,19 +106,7 @@ class Queue:
         """Take a frame if there is room; else return False."""
         if self.size >= self.capacity:
             return False
-        if frame.key or frame.priority or frame.delay:
-            self._accept(frame)
-            return True
-        arrival = self._next_arrival()
-        delivery = MemoryDelivery(frame.to, frame.body, frame.content_type, frame.id, frame.reply_to, 0, False, arrival)
-        if self.sink is not None:
-            self.sink(delivery)
-            return True
-        self.size += 1
-        self.normal.append(delivery)
-        only = self._only
-        if only is None or not only.is_ready or only.inbox.waiting:  # else the only one who listens knows
-            self.offer()
+        self._accept(frame)
         return True
 
     def put_back(self, delivery: MemoryDelivery) -> None:
@@ -137,12 +130,12 @@ class Queue:
     def fall_due(self, delivery: MemoryDelivery) -> None:
         """Take over a frame from the schedule; it was counted when it came."""
         self.size -= 1
-        delivery.arrival = self._next_arrival()
+        delivery.arrival = self.next_arrival()
         self._enter(delivery)
         self.admit()
 
     def _accept(self, frame: Frame) -> None:
-        delivery = delivery_of(frame, self._next_arrival())
+        delivery = delivery_of(frame, self.next_arrival())
         self.is_plain = self.is_plain and not (frame.key or frame.priority)
         if frame.delay > 0:
             self._delay(delivery, frame.delay)
@@ -244,7 +237,7 @@ class Queue:
         self.choose_again()
 
     def _count_listenings(self) -> None:
-        self._only = self.listenings[0] if len(self.listenings) == 1 else None
+        self.only = self.listenings[0] if len(self.listenings) == 1 else None
 
     def choose_again(self) -> None:
         """Let every key choose among the listeners there are now."""
@@ -324,6 +317,7 @@ class LossyQueue(Queue):
 
     __slots__ = ()
 
+    is_lossy = True
     size: int
 
     @property
@@ -351,7 +345,7 @@ class LossyQueue(Queue):
         return delivery
 
     def _accept(self, frame: Frame) -> None:
-        delivery = delivery_of(frame, self._next_arrival())
+        delivery = delivery_of(frame, self.next_arrival())
         delivery.key = ""  # without settling there is no "one at a time"
         if frame.expires_in is not None and not self.is_settled:
             delivery.expires_at = self._schedule.now() + frame.expires_in

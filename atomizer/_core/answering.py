@@ -32,7 +32,7 @@ class Answers:
         self._report = report
         self._routes: dict[str, Route] = {}
 
-    def conclude_nowait(self, flight: Flight, verdict: Verdict) -> Verdict | None:
+    def _conclude_nowait(self, flight: Flight, verdict: Verdict) -> Verdict | None:
         """Send the reply and then settle, as far as that needs no waiting. Returns what is left to do."""
         link = flight.link
         if verdict.reply is not None:
@@ -47,11 +47,14 @@ class Answers:
 
     async def conclude(self, flight: Flight, verdict: Verdict) -> None:
         """Send what is to be sent, each confirmed, and then settle."""
+        left = self._conclude_nowait(flight, verdict)
+        if left is None:
+            return
         settlement = _REQUEUE  # the honest answer until we know better
         try:
-            if verdict.reply is not None:
-                await self._send(flight, self._frame(flight, verdict.reply))
-            settlement = verdict.settlement
+            if left.reply is not None:
+                await self._send(flight, self._frame(flight, left.reply))
+            settlement = left.settlement
         except ConductorError as error:  # no confirm: the electron comes again, here or elsewhere
             self._report.tell(ElectronRequeued, flight, reason=str(error))
         finally:
@@ -63,8 +66,7 @@ class Answers:
         body = codec.encode_reply(properties)
         if len(body) > link.most_bytes:  # it fitted by itself, but not with what goes around it
             body = codec.encode_reply(self._outcomes.too_large(flight, len(body), link.most_bytes))
-        route = self._routes.get(reply_to) or self._route(reply_to)
-        return Frame(route, body, codec.content_type, flight.delivery.id)
+        return Frame(self.route_to(reply_to), body, codec.content_type, flight.delivery.id)
 
     async def _send(self, flight: Flight, frame: Frame) -> None:
         try:
@@ -72,8 +74,11 @@ class Answers:
         except NobodyThere as error:
             self._report.tell(PropertiesUnclaimed, flight, error=str(error))
 
-    def _route(self, reply_to: str) -> Route:
-        """Make a route once: its hash is kept with it."""
-        if len(self._routes) >= _MOST_ROUTES:
-            self._routes.clear()
-        return self._routes.setdefault(reply_to, Route(Lane.REPLY, reply_to))
+    def route_to(self, reply_to: str) -> Route:
+        """Return the route to a node. It is made once: its hash is kept with it."""
+        route = self._routes.get(reply_to)
+        if route is None:
+            if len(self._routes) >= _MOST_ROUTES:
+                self._routes.clear()
+            self._routes[reply_to] = route = Route(Lane.REPLY, reply_to)
+        return route

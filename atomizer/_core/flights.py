@@ -19,7 +19,6 @@ from ..events import (
 )
 from ..properties import Ending, FailureKind
 from .admission import NOT_BEGUN, Refusal, admit, time_left
-from .answering import Answers
 from .confinement import as_it_is, confine
 from .disposition import GIVE_BACK, Verdict, dispose, is_cancellation
 from .flight import CURRENT, Flight
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from ..registry import Registration, Registry
     from ..settings import Settings
     from .alarm import Alarm
+    from .answering import Answers
     from .broadcast import Broadcast
     from .remember import Remembered
     from .report import Report
@@ -59,6 +59,8 @@ class Flights:
 
     Attributes:
         flying: The flights under way.
+        find: Returns the atom of an id, or None.
+        bounds: What a body may weigh.
         completed: How many electrons ended with a result.
         abandoned: Atoms that did not end when they were told to, and still run.
         is_watched: Somebody waits for flights to land.
@@ -66,13 +68,14 @@ class Flights:
 
     def __init__(  # noqa: PLR0913  # everything it takes to fly, by name
         self,
-        node: str,
         *,
         loop: asyncio.AbstractEventLoop,
         settings: Settings,
         registry: Registry,
         broadcast: Broadcast,
         report: Report,
+        outcomes: Outcomes,
+        answers: Answers,
         alarm: Alarm,
         tasks: Tasks,
         threads: Threads,
@@ -89,9 +92,9 @@ class Flights:
         self._settings = settings
         self._monotonic = settings.clock.monotonic
         self._utc_ns = settings.clock.utc_ns
-        self._bounds = bounds_of(settings)
+        self.bounds = bounds_of(settings)
         self._registry = registry
-        self._find = registry.find
+        self.find = registry.find
         self._broadcast = broadcast
         self._alarm = alarm
         self._tasks = tasks
@@ -100,9 +103,9 @@ class Flights:
         self._cancelled = cancelled
         self._make_bond = make_bond
         self._most_bytes = settings.max_payload_bytes
-        self._outcomes = Outcomes(node, settings)
+        self._outcomes = outcomes
         self._report = report
-        self._answers = Answers(settings, self._outcomes, report)
+        self._answers = answers
         self._on_landed = on_landed
         alarm.watch(self.flying.keys(), self._look_at)
 
@@ -119,7 +122,7 @@ class Flights:
         try:
             if delivery.content_type != codec.content_type:
                 codec = codec_for(delivery.content_type)
-            electron = codec.decode_electron(delivery.body, self._bounds)
+            electron = codec.decode_electron(delivery.body, self.bounds)
         except Malformed as error:
             flight = Flight(link, connection, delivery, slots, worker, started_ns)
             flight.verdict = self._refuse(flight, FailureKind.MALFORMED, str(error))
@@ -128,7 +131,7 @@ class Flights:
         if electron.deadline_ns is not None or electron.budget is not None:
             left = time_left(electron, started_ns)
             deadline = self._monotonic() + left
-        registration = self._find(electron.atom_id)
+        registration = self.find(electron.atom_id)
         flight = Flight(
             link, connection, delivery, slots, worker, started_ns, electron, registration, deadline, deadline, deadline
         )
@@ -155,18 +158,20 @@ class Flights:
         finally:
             try:
                 if not flight.abandoned:  # else another has concluded it
-                    left = self._answers.conclude_nowait(flight, verdict)
-                    if left is not None:
-                        await self._answers.conclude(flight, left)
+                    await self._answers.conclude(flight, verdict)
             finally:
-                del self.flying[flight]
-                flight.landed = True
-                if flight.identity is not None:
-                    flight.identity.end()
-                if flight.abandoned:
-                    self.abandoned -= 1
-                if self.is_watched:
-                    self._on_landed()
+                self.land(flight)
+
+    def land(self, flight: Flight) -> None:
+        """Be done with a flight."""
+        del self.flying[flight]
+        flight.landed = True
+        if flight.identity is not None:
+            flight.identity.end()
+        if flight.abandoned:
+            self.abandoned -= 1
+        if self.is_watched:
+            self._on_landed()
 
     def tell(self, flight: Flight, why: FailureKind | Settlement) -> None:
         """
@@ -217,9 +222,9 @@ class Flights:
         )
         if self._broadcast.listening:
             self._report.tell(ElectronBonded, flight)
-        if identity.begin(self._bond, (flight, electron, registration)):
+        if identity.begin(self.bond, (flight, electron, registration)):
             return None
-        return self._dispose(flight, electron, identity)
+        return self.verdict_on(flight)
 
     async def _go_on(self, flight: Flight) -> Verdict:
         """Take an atom that has begun, or waits for its turn, to its end."""
@@ -227,12 +232,16 @@ class Flights:
         assert electron is not None  # noqa: S101  # it was decoded
         if identity is None:
             return await self._in_turn(flight, electron)
+        await self.finish(flight, identity)
+        return self.verdict_on(flight)
+
+    async def finish(self, flight: Flight, identity: Identity) -> None:
+        """Take an atom that has begun to its end."""
         try:
             await identity.drive()
         finally:
             flight.due = inf
             flight.abort_children()
-        return GIVE_BACK if flight.abandoned else self._dispose(flight, electron, identity)
 
     async def _in_turn(self, flight: Flight, electron: Electron) -> Verdict:
         """Wait for a turn, and leave it to the next at the end."""
@@ -260,17 +269,17 @@ class Flights:
         """Do what `_begin` leaves to when the turn has come: the limits count from now."""
         if flight.deadline < inf or electron.limit is not None or electron.soft_limit is not None:
             self._set_time(flight, electron, flight.deadline - self._monotonic())
-        bond, finish = (self._bond, registration.finish) if flight.process is None else (confine, as_it_is)
+        bond, finish = (self.bond, registration.finish) if flight.process is None else (confine, as_it_is)
         CURRENT.set(flight)
         flight.identity = identity = Identity(flight.worker, self._loop, copy_context(), electron.atom_id, finish)
         self._report.tell(ElectronBonded, flight)
         if identity.begin(bond, (flight, electron, registration)):
             return None
-        return self._dispose(flight, electron, identity)
+        return self.verdict_on(flight)
 
-    def _bond(self, flight: Flight, electron: Electron, registration: Registration) -> Coroutine[Any, Any, Any]:
+    def bond(self, flight: Flight, electron: Electron, registration: Registration) -> Coroutine[Any, Any, Any]:
         """Bring electron and atom together: the arguments are checked before the atom is called."""
-        args, kwargs = registration.arguments(electron, self._bounds)
+        args, kwargs = registration.arguments(electron, self.bounds)
         if registration.bare is not None:  # most ask for nothing but their arguments
             return registration.bare(*args, **kwargs)
         instance = registration.instance(electron.copy_state)
@@ -333,8 +342,13 @@ class Flights:
 
     # The outcome
 
-    def _dispose(self, flight: Flight, electron: Electron, identity: Identity) -> Verdict:
+    def verdict_on(self, flight: Flight) -> Verdict:
         """Decide what becomes of an electron whose atom is over."""
+        electron, identity = flight.electron, flight.identity
+        assert electron is not None  # noqa: S101  # it has begun
+        assert identity is not None  # noqa: S101
+        if flight.abandoned:
+            return GIVE_BACK  # never sent: another has answered
         flight.due = inf
         if flight.children is not None:
             flight.abort_children()

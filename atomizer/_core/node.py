@@ -14,14 +14,17 @@ from ..control import Cancel
 from ..errors import AtomizerBug, Malformed, NotRunning
 from ..events import RuntimeFaulted
 from .alarm import Alarm
+from .answering import Answers
 from .correlation import Correlation
 from .credit import allot, bounded
 from .flights import Flights
 from .outbound import Outbound
+from .outcome import Outcomes
 from .pump import Pump
 from .remember import Remembered
 from .report import Report
 from .slots import Slots
+from .straight_line import StraightLine
 from .supervision import Link
 from .tasks import Tasks
 from .threads import Threads
@@ -98,20 +101,34 @@ class Node:
         self.threads = Threads(loop, f"atomizer-{name}")
         self.report = Report(broadcast)
         self.turns = Turns(loop, self.alarm, settings.processes or usable_cores(), self._make_processes)
+        outcomes = Outcomes(name, settings)
+        answers = Answers(settings, outcomes, self.report)
+        cancelled = Remembered(settings.clock, most=settings.remember, seconds=settings.remember_seconds)
         self.flights = Flights(
-            name,
             loop=loop,
             settings=settings,
             registry=registry,
             broadcast=broadcast,
             report=self.report,
+            outcomes=outcomes,
+            answers=answers,
             alarm=self.alarm,
             tasks=self.tasks,
             threads=self.threads,
             turns=self.turns,
-            cancelled=Remembered(settings.clock, most=settings.remember, seconds=settings.remember_seconds),
+            cancelled=cancelled,
             make_bond=make_bond,
             on_landed=self._moved.set,
+        )
+        self._line = StraightLine(
+            name,
+            settings=settings,
+            loop=loop,
+            flights=self.flights,
+            answers=answers,
+            alarm=self.alarm,
+            broadcast=broadcast,
+            cancelled=cancelled,
         )
 
     async def open(self, conductors: list[Conductor]) -> None:
@@ -239,7 +256,7 @@ class Node:
         if self._serve:
             credits = self._credits()
             link.plan({route: credits[route.name] for route in self._routes(conductor)})
-            self._pumps[conductor.name] = Pump(link, slots=self.slots, flights=self.flights, tasks=self.tasks)
+            self._pumps[conductor.name] = Pump(link, slots=self.slots, line=self._line, tasks=self.tasks)
         self._keepers[conductor.name] = self.tasks.start(link.keep(), f"atomizer keeper {conductor.name}")
         return link
 

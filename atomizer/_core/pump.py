@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..conductor import Lane, Settlement
 from ..errors import ConductorError
 from .flight import CURRENT
+from .straight_line import StraightLine, Worker
 
 if TYPE_CHECKING:
     from ..conductor import Connection, Delivery
-    from .flights import Flights
     from .slots import Slots
     from .supervision import Link
     from .tasks import Tasks
@@ -20,7 +21,6 @@ __all__ = ("Pump",)
 
 _WORK = Lane.WORK
 _A_MOMENT = 0.01  # seconds; at once, a loop that cancels all its tasks to close would be given a new one
-_TURN = 64  # flights after which a worker lets the loop turn: an atom that never suspends must not starve the others
 
 
 class Pump:
@@ -34,16 +34,15 @@ class Pump:
         workers: How many there are.
     """
 
-    def __init__(self, link: Link, *, slots: Slots, flights: Flights, tasks: Tasks) -> None:
+    def __init__(self, link: Link, *, slots: Slots, line: StraightLine, tasks: Tasks) -> None:
         self.link = link
         self._slots = slots
-        self._flights = flights
+        self._line = line
         self._tasks = tasks
         self._loop = asyncio.get_running_loop()
         self._open = False
         self._waiting: dict[asyncio.Task[None], None] = {}
         self.workers = 0
-        self._since_turn = 0
 
     def __repr__(self) -> str:
         return f"<Pump of {self.link.name!r}, {self.workers} workers, {len(self._waiting)} waiting>"
@@ -97,30 +96,19 @@ class Pump:
 
     async def _fly_on(self, connection: Connection, delivery: Delivery, me: asyncio.Task[None]) -> None:
         """Fly a delivery, and with the same slot what is there after it. Gives the slot back."""
-        slots, link, flights = self._slots, self.link, self._flights
-        flight = None
+        worker = Worker(self.link, self._slots, me)
         try:
-            while self._open:
-                flight = flights.take_up(link, connection, delivery, slots, me)
-                await flights.fly(flight)
-                self._since_turn += 1
-                if self._since_turn >= _TURN:
-                    self._since_turn = 0
-                    await asyncio.sleep(0)
-                if flight.hold is not None or slots.wanted or slots.free < 0 or me.cancelling():
-                    return
-                next_one = self._next(connection)
-                if next_one is None:
-                    return
-                delivery = next_one
-            await link.settle(connection, delivery, Settlement.REQUEUE)  # closed meanwhile: this is something new
+            if self._open:
+                await self._line.fly(worker, connection, delivery, partial(self._next, connection))
+            else:  # closed while it waited for a slot: this is something new
+                await self.link.settle(connection, delivery, Settlement.REQUEUE)
         finally:
             CURRENT.set(None)
             self._waiting[me] = None  # before the slot is free, or another worker would be started for it
-            if flight is None or flight.hold is None:
-                slots.release()
+            if worker.flight is None or worker.flight.hold is None:
+                self._slots.release()
             else:
-                flight.hold.end()
+                worker.flight.hold.end()
 
     def _next(self, connection: Connection) -> Delivery | None:
         """Return what a connection has brought besides, if anything new may begin."""

@@ -37,6 +37,7 @@ LAYERS = (
         "_core.flight",
         "_core.answering",
         "_core.flights",
+        "_core.straight_line",
         "_core.pump",
     ),
     ("_core.node",),
