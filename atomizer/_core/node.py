@@ -24,6 +24,7 @@ from .pump import Pump
 from .remember import Remembered
 from .report import Report
 from .slots import Slots
+from .standstill import Standstill
 from .straight_line import StraightLine
 from .supervision import Link
 from .tasks import Tasks
@@ -92,6 +93,7 @@ class Node:
         self._keepers: dict[str, asyncio.Task[None]] = {}
         self._credit = settings.slots
         self._lent = 0  # slots lent when the credit was last thought about
+        self._is_granting = self._is_stale = False
         self._moved = asyncio.Event()
         self.tasks = Tasks(loop, copy_context(), self._faulted)
         self.alarm = Alarm(loop, settings.clock)
@@ -119,6 +121,16 @@ class Node:
             cancelled=cancelled,
             make_bond=make_bond,
             on_landed=self._moved.set,
+        )
+        self._standstill = Standstill(
+            flying=self.flights.flying.keys(),
+            gates=self.turns.gates,
+            find=registry.find,
+            credits=self._credits,
+            regrant=self._regrant,
+            tasks=self.tasks,
+            slots=settings.slots,
+            suspended=settings.suspended,
         )
         self._line = StraightLine(
             name,
@@ -284,6 +296,8 @@ class Node:
             pump.prime()
         if self.slots.lent != self._lent:
             self._allot()
+        if self._standstill.watch():
+            self.slots.is_watched = True
         if self.stopping:
             self._moved.set()
 
@@ -292,11 +306,22 @@ class Node:
         credit = allot(self._settings.slots, self._lent, self._credit)
         if credit != self._credit:
             self._credit = credit
-            self.tasks.start(self._grant_newest(credit), "atomizer credit")
+            self._regrant()
 
-    async def _grant_newest(self, credit: int) -> None:
-        if credit == self._credit:  # else a newer number is on its way
-            await self._grant(self._credits())
+    def _regrant(self) -> None:
+        """Tell the conductors of new credit. What is decided meanwhile is told after it."""
+        self._is_stale = True
+        if not self._is_granting:
+            self._is_granting = True
+            self.tasks.start(self._grant_newest(), "atomizer credit")
+
+    async def _grant_newest(self) -> None:
+        try:
+            while self._is_stale:
+                self._is_stale = False
+                await self._grant(self._credits())
+        finally:
+            self._is_granting = False
 
     async def _grant(self, credits: dict[str, int]) -> None:
         for link in tuple(self.links.values()):
@@ -308,7 +333,8 @@ class Node:
         for registration in self._registry.registrations:
             if registration is not without:
                 bounds.setdefault(registration.definition.route, []).append(self.turns.most_of(registration.definition))
-        return {route: bounded(self._credit, each) for route, each in bounds.items()}
+        least = self._standstill.least
+        return {route: bounded(self._credit, each, least.get(route, 0)) for route, each in bounds.items()}
 
     async def _landed(self, seconds: float, enough: Callable[[], bool]) -> None:
         """Wait until nothing is under way any more, or it is enough, or the time is up."""

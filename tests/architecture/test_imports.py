@@ -15,7 +15,7 @@ VALUES = (
     ("tolerant", "kinds", "go_dialect", "native_json", "messagepack", "codec", "retry"),
 )
 CONTRACT = ("cancellation", "conductor")
-DECIDERS = ("admission", "credit", "disposition", "lifecycle", "correlation", "remember")
+DECIDERS = ("admission", "circle", "credit", "disposition", "lifecycle", "correlation", "remember")
 """The pure part of the core: no clock, no loop, no wire."""
 
 LAYERS = (
@@ -39,6 +39,7 @@ LAYERS = (
         "_core.flights",
         "_core.straight_line",
         "_core.pump",
+        "_core.standstill",
     ),
     ("_core.node",),
     ("handle", "results", "health", "asker", "bonded", "runtime", "script", "dead_letters", "telemetry"),
