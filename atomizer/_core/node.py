@@ -101,35 +101,7 @@ class Node:
         self.threads = Threads(loop, f"atomizer-{name}")
         self.report = Report(broadcast)
         self.turns = Turns(loop, self.alarm, settings.processes or usable_cores(), self._make_processes)
-        outcomes = Outcomes(name, settings)
-        answers = Answers(settings, outcomes, self.report)
-        cancelled = Remembered(settings.clock, most=settings.remember, seconds=settings.remember_seconds)
-        self.flights = Flights(
-            loop=loop,
-            settings=settings,
-            registry=registry,
-            broadcast=broadcast,
-            report=self.report,
-            outcomes=outcomes,
-            answers=answers,
-            alarm=self.alarm,
-            tasks=self.tasks,
-            threads=self.threads,
-            turns=self.turns,
-            cancelled=cancelled,
-            make_bond=make_bond,
-            on_landed=self._moved.set,
-        )
-        self._line = StraightLine(
-            name,
-            settings=settings,
-            loop=loop,
-            flights=self.flights,
-            answers=answers,
-            alarm=self.alarm,
-            broadcast=broadcast,
-            cancelled=cancelled,
-        )
+        self.flights, self._line = self._make_ways(make_bond)
 
     async def open(self, conductors: list[Conductor]) -> None:
         """
@@ -276,6 +248,38 @@ class Node:
     async def _until_ready(self, link: Link) -> None:
         """Wait for the first connection; until then what goes wrong is tried again."""
         await link.ready(self._settings.clock.monotonic() + self._settings.connect_patience)
+
+    def _make_ways(self, make_bond: Callable[[Flight], Bond]) -> tuple[Flights, StraightLine]:
+        settings = self._settings
+        outcomes = Outcomes(self.name, settings)
+        answers = Answers(settings, outcomes, self.report)
+        cancelled = Remembered(settings.clock, most=settings.remember, seconds=settings.remember_seconds)
+        flights = Flights(
+            loop=self.loop,
+            settings=settings,
+            registry=self._registry,
+            broadcast=self._broadcast,
+            report=self.report,
+            outcomes=outcomes,
+            answers=answers,
+            alarm=self.alarm,
+            tasks=self.tasks,
+            threads=self.threads,
+            turns=self.turns,
+            cancelled=cancelled,
+            make_bond=make_bond,
+            on_landed=self._moved.set,
+        )
+        return flights, StraightLine(
+            self.name,
+            settings=settings,
+            loop=self.loop,
+            flights=flights,
+            answers=answers,
+            alarm=self.alarm,
+            broadcast=self._broadcast,
+            cancelled=cancelled,
+        )
 
     def _slot_freed(self) -> None:
         """A slot is free: somebody may wait for the next electron, and the routes may need other credit."""
