@@ -306,21 +306,16 @@ class MemoryConnection(Connection):
         return True
 
     def _send_specially(self, frame: Frame, queue: Queue | None) -> bool:
-        if len(frame.body) > self._most_bytes:
+        if self._over is not None or len(frame.body) > self._most_bytes:
             return False
-        return self._send_copies_nowait(frame) if queue is None else queue.put_nowait(frame)
-
-    def _send_copies_nowait(self, frame: Frame) -> bool:
-        if self._over is not None:
-            return False
+        if queue is not None:
+            return queue.put_nowait(frame)
         queues = self._hub.queues_for(frame.to)
         if not queues:
             return frame.to.lane in _MAY_HAVE_NOBODY
-        if not all(queue.has_room for queue in queues):
+        if not all(each.has_room for each in queues):
             return False
-        for queue in tuple(queues):
-            queue.put_nowait(frame)
-        return True
+        return all(each.put_nowait(frame) for each in tuple(queues))
 
     async def _wait_for_room(self, queue: Queue, frame: Frame) -> None:
         waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()

@@ -74,8 +74,10 @@ class Pump:
         worker = Worker(self.link, self._slots, me)
         try:
             arrived = await self._wait(worker)
-            if arrived is not None:
-                await self._line.fly(worker, *arrived, self._more, self._wait)
+            while arrived is not None:
+                await self._line.fly(worker, *arrived, self._more)
+                arrived = None  # who waits keeps nothing of what it flew last
+                arrived = await self._wait(worker)
         finally:
             self._give_back(worker)
             self._waiting.pop(me, None)

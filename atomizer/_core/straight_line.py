@@ -27,7 +27,7 @@ from .slots import Slots
 from .supervision import Link
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from ..conductor import Connection, Delivery
     from ..settings import Settings
@@ -96,17 +96,15 @@ class StraightLine:
         connection: Connection,
         delivery: Delivery,
         more: Callable[[Connection], Delivery | None],
-        wait: Callable[[Worker], Awaitable[tuple[Connection, Delivery] | None]],
     ) -> None:
         """
-        Fly a delivery, and what comes after it: each answered, and then settled.
+        Fly a delivery, and what is there after it while the worker's slot is its own: each answered, and then settled.
 
         Args:
             worker: Who flies. It has a slot.
             connection: Where the delivery is from.
             delivery: The first one.
             more: Returns what a connection has besides, if there is something and anything new may begin.
-            wait: Gives the slot back, and waits for the next, with a slot; None if there is none for this worker.
 
         Cancellation: the delivery under way is given back.
         """
@@ -187,13 +185,9 @@ class StraightLine:
             if self._since_turn >= _TURN:
                 self._since_turn = 0
                 await asyncio.sleep(0)
-            following = None
-            if flight.hold is None and not slots.wanted and slots.free >= 0 and not task.cancelling():
-                following = more(connection)
-            if following is not None:
-                delivery = following
-                continue
-            arrived = await wait(worker)
-            if arrived is None:
+            if flight.hold is not None or slots.wanted or slots.free < 0 or task.cancelling():
                 return
-            connection, delivery = arrived
+            following = more(connection)
+            if following is None:
+                return
+            delivery = following

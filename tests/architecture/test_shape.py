@@ -19,7 +19,9 @@ KINDS = {"utils", "util", "helpers", "helper", "common", "base", "manager", "mis
 LONGEST_FUNCTION = 40
 LONGEST_FILE = 400
 
-LONG_FUNCTIONS: dict[str, str] = {}
+LONG_FUNCTIONS: dict[str, str] = {
+    "atomizer._core.straight_line:fly": "the way of nearly every electron: in steps it takes a fifth longer",
+}
 """Functions over the limit, by module and name, each with its reason."""
 LONG_FILES: dict[str, str] = {}
 """Files over the limit, by module, each with its reason."""
