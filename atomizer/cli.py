@@ -7,8 +7,9 @@ from typing import Any, NoReturn
 
 import click
 
-from ._cli.complaint import FINDING, INTERRUPTED, UNWRITABLE, Complaint, masked
+from ._cli.complaint import FINDING, INTERRUPTED, UNWRITABLE, Complaint
 from ._cli.voice import Unwritable, Voice, is_broken, let_go_of_broken_streams
+from .masking import masked_text
 
 __all__ = ("main",)
 
@@ -27,13 +28,13 @@ Exit codes:
 
 def _say(text: str) -> None:
     try:
-        click.echo(masked(text))
+        click.echo(masked_text(text))
     except (OSError, ValueError) as error:
         raise Unwritable(error) from error
 
 
 def _write_note(text: str) -> None:
-    click.echo(masked(text), err=True)
+    click.echo(masked_text(text), err=True)
 
 
 def _note(text: str) -> None:

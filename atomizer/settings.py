@@ -11,6 +11,8 @@ from typing import Annotated, Any, Protocol, Self
 import msgspec
 from msgspec import Meta, Struct
 
+from .masking import masked
+
 __all__ = ("Clock", "Settings", "SystemClock")
 
 _PREFIX = "ATOMIZER_"
@@ -106,7 +108,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             raise ValueError(f"Settings: {error}") from None
 
     def __repr__(self) -> str:
-        return re.sub(r"(://[^:/@']*:)[^@']*@", r"\1***@", super().__repr__())
+        return Struct.__repr__(msgspec.structs.replace(self, url=masked(self.url)))
 
     def _scalars(self) -> dict[str, object]:
         return {name: getattr(self, name) for name in _SCALARS}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..atom import atom
 from ..errors import AtomizerError, AtomTimedOut, ConductorError, Expired
+from ..masking import masked
 from ..runtime import Atomizer
 from .complaint import NO_CONDUCTOR, Complaint
 from .conductors import chosen
@@ -50,7 +51,7 @@ def measure(plan: Plan, url: str | None, *, patience: float = 10.0) -> Figures:
         asyncio.run(bench.run(Atomizer(bench.atom, conductor=conductor, settings=settings)))
     except ConductorError as error:
         raise Complaint(str(error), exit_code=NO_CONDUCTOR) from error
-    return Figures(plan, url or settings.url or "memory", bench.rounds, bench.counts(), bench.loop)
+    return Figures(plan, masked(url or settings.url or "memory"), bench.rounds, bench.counts(), bench.loop)
 
 
 class _Bench:

@@ -201,6 +201,7 @@ def _check_conductor(url: str | None) -> Iterator[Check]:
 
 
 def _try_conductor(url: str) -> Check:
+    from ..masking import masked  # noqa: PLC0415  # as above
     from .conductors import said_of, time_of_connecting  # noqa: PLC0415  # as above
 
     try:
@@ -209,4 +210,4 @@ def _try_conductor(url: str) -> Check:
         return Check(
             "conductor", FINDING, said_of(url, error), "look whether it is there, and whether its URL is right"
         )
-    return Check("conductor", OK, f"{url} connected and left in {seconds * 1e3:,.1f} ms")
+    return Check("conductor", OK, f"{masked(url)} connected and left in {seconds * 1e3:,.1f} ms")

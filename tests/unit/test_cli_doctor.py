@@ -157,13 +157,13 @@ def test_every_wrong_variable_is_named(variables: Mapping[str, str], said: list[
         (None, "note", "none is named"),
         ("memory://doctor", "ok", "memory://doctor connected and left in"),
         ("memory://doctor?x=1", "finding", "memory://doctor?x=1: there is no parameter 'x'"),
-        ("nowhere://me:secret@host", "finding", "nowhere://me:secret@host: no conductor answers to nowhere://"),
+        ("nowhere://me:secret@host", "finding", "nowhere://me:***@host: no conductor answers to nowhere://"),
     ],
 )
 def test_conductor_is_connected_and_left(
     monkeypatch: pytest.MonkeyPatch, url: str | None, state: str, said: str
 ) -> None:
-    """If one is named. The command masks what is in a URL."""
+    """If one is named. Its secrets are not shown."""
     monkeypatch.delenv("ATOMIZER_URL", raising=False)
 
     last = examine(url).checks[-1]
