@@ -190,19 +190,29 @@ class WaitsForItself(AtomizerError):
     Attributes:
         atom_id: The atom that was asked.
         concurrency: How many of its electrons run at once on this node; they all wait for this one already.
+        circle: The atoms that wait for each other, each for the next and the last one for the first, where that is
+            what was found: this one is among the first. Empty where the asker's own ancestors fill the gate.
     """
 
-    def __init__(self, atom_id: str, concurrency: int) -> None:
+    def __init__(self, atom_id: str, concurrency: int, circle: tuple[str, ...] = ()) -> None:
         self.atom_id = atom_id
         self.concurrency = concurrency
-        super().__init__(atom_id, concurrency)
+        self.circle = circle
+        super().__init__(atom_id, concurrency, circle)
 
     def __str__(self) -> str:
         once = "once" if self.concurrency == 1 else f"{self.concurrency} times"
+        told = f" ({_told(self.circle)})" if self.circle else ""
         return (
-            f"{self.atom_id!r} runs {once} at a time on this node, and what is asked here would wait for its asker: "
-            "send it with detached=True, or let more of it run (concurrency=…)"
+            f"{self.atom_id!r} runs {once} at a time on this node, and what is asked here would wait for its asker"
+            f"{told}: send it with detached=True, or let more of it run (concurrency=…)"
         )
+
+
+def _told(circle: tuple[str, ...]) -> str:
+    """Tell a circle of atoms, as in: 'x' waits for 'y', which waits for 'x'."""
+    first, *rest = (repr(name) for name in (*circle, circle[0]))
+    return f"{first} waits for {', which waits for '.join(rest)}"
 
 
 class SoftLimitReached(AtomizerError):

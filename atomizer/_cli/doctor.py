@@ -13,6 +13,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..processors import usable_cpus
 from . import installation, machine
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def check_python(found: Distribution | None) -> Check:
 
 
 def _check_processors() -> Check:
-    return Check("processors", OK, f"{machine.usable_cpus():g} of {os.cpu_count()} may be used")
+    return Check("processors", OK, f"{usable_cpus():g} of {os.cpu_count()} may be used")
 
 
 def _watch_clock() -> Iterator[Check]:

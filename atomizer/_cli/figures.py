@@ -7,7 +7,7 @@ import platform
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from .machine import usable_cpus
+from ..processors import usable_cpus
 
 if TYPE_CHECKING:
     from array import array

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ("ClockReading", "clock_jump", "is_clock_synchronised", "loops", "python", "read_clocks", "usable_cpus")
+__all__ = ("ClockReading", "clock_jump", "is_clock_synchronised", "loops", "python", "read_clocks")
 
-_CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _TIMESYNC = Path("/run/systemd/timesync/synchronized")
 
 
@@ -32,16 +30,6 @@ def loops() -> str:
     from importlib.util import find_spec  # noqa: PLC0415  # of the doctor alone
 
     return "asyncio, uvloop" if find_spec("uvloop") else "asyncio"
-
-
-def usable_cpus(quota: Path = _CPU_QUOTA) -> float:
-    """Return how many processors this process may use: those it may be scheduled on, or its share if that is less."""
-    scheduled = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        share, period = quota.read_text().split()
-        return min(float(scheduled), int(share) / int(period))
-    except (OSError, ValueError):  # none here, or "max": no quota
-        return float(scheduled)
 
 
 def read_clocks() -> ClockReading:

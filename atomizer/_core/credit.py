@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ("allot", "bounded")
+__all__ = ("allot", "bounded", "widened")
 
 
 def allot(slots: int, lent: int, granted: int) -> int:
@@ -33,7 +33,7 @@ def allot(slots: int, lent: int, granted: int) -> int:
     return wanted
 
 
-def bounded(credit: int, bounds: Iterable[int | None]) -> int:
+def bounded(credit: int, bounds: Iterable[int | None], least: int = 0) -> int:
     """
     Decide the credit of one route.
 
@@ -42,6 +42,7 @@ def bounded(credit: int, bounds: Iterable[int | None]) -> int:
     Args:
         credit: What a route without bounds gets.
         bounds: For each atom of the route, how many of its electrons are of use here at once; None is without a bound.
+        least: What it needs all the same, as `widened` decides.
 
     Returns:
         The credit: that of a route without bounds if one of its atoms has none.
@@ -49,6 +50,22 @@ def bounded(credit: int, bounds: Iterable[int | None]) -> int:
     total = 0
     for bound in bounds:
         if bound is None:
-            return credit
+            return max(credit, least)
         total += bound
-    return min(credit, total)
+    return max(min(credit, total), least)
+
+
+def widened(held: int, most: int) -> int:
+    """
+    Decide the credit of a route all of whose deliveries are held by atoms that wait for what may come behind them.
+
+    As with what is lent, it is rounded up to a power of two: each of those it lets in may have to wait too.
+
+    Args:
+        held: How many deliveries are held.
+        most: How many a node bears.
+
+    Returns:
+        The credit: more than is held, up to the most.
+    """
+    return min(1 << held.bit_length(), most)

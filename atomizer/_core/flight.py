@@ -20,6 +20,7 @@ from .supervision import Link
 from .turn import Turn
 
 if TYPE_CHECKING:
+    from ..errors import AtomizerError
     from .processes import Process
 
 __all__ = ("CURRENT", "Child", "Flight")
@@ -28,10 +29,28 @@ _NEVER_READ = "(not read)"
 
 
 class Child(Protocol):
-    """An electron that an atom has sent and not heard of."""
+    """
+    An electron that an atom has sent and not heard of.
+
+    Attributes:
+        electron_id: The electron.
+        atom_id: The atom that was asked.
+    """
+
+    electron_id: str
+    atom_id: str
+
+    @property
+    def done(self) -> bool:
+        """Whether nobody waits for its outcome: it is here, or none will come."""
+        ...
 
     def abort(self) -> None:
         """Cancel it, without waiting for anything."""
+        ...
+
+    def fail(self, error: AtomizerError) -> None:
+        """Take it that no outcome will come."""
         ...
 
 
@@ -98,6 +117,11 @@ class Flight(Struct, eq=False):
     def lends(self) -> bool:
         """Whether its atom waits for children without a slot."""
         return self.hold is not None and self.hold.lent
+
+    @property
+    def waits_for_children(self) -> bool:
+        """Whether its atom, in all its strands that wait, does so for children; not for its slot after one."""
+        return self.hold is not None and self.hold.is_waiting
 
     @property
     def waits(self) -> bool:

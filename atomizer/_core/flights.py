@@ -256,7 +256,7 @@ class Flights:
                 return self._not_begun(flight, error)
             return self._begin_late(flight, electron, registration) or await self._go_on(flight)
         finally:
-            self._turns.give_back(turn, definition)
+            self._turns.give_back(turn, flight, definition)
 
     def _not_begun(self, flight: Flight, error: BaseException | None) -> Verdict:
         """Answer an electron whose turn did not come."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from contextvars import copy_context
+from math import ceil
 from typing import TYPE_CHECKING
 
 from ..cancellation import cleanup
@@ -13,11 +13,13 @@ from ..conductor import Capability, Lane, Route, Settlement
 from ..control import Cancel
 from ..errors import AtomizerBug, Malformed, NotRunning
 from ..events import RuntimeFaulted
+from ..processors import usable_cpus
 from .alarm import Alarm
 from .answering import Answers
+from .at_once import AtOnce
 from .correlation import Correlation
-from .credit import allot, bounded
 from .flights import Flights
+from .granting import Granting
 from .outbound import Outbound
 from .outcome import Outcomes
 from .pump import Pump
@@ -42,13 +44,6 @@ if TYPE_CHECKING:
     from .processes import Processes
 
 __all__ = ("Node",)
-
-
-def usable_cores() -> int:
-    """Count the CPU cores that this process may use, which may be fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class Node:
@@ -90,8 +85,6 @@ class Node:
         self._on_fault = on_fault
         self._pumps: dict[str, Pump] = {}
         self._keepers: dict[str, asyncio.Task[None]] = {}
-        self._credit = settings.slots
-        self._lent = 0  # slots lent when the credit was last thought about
         self._moved = asyncio.Event()
         self.tasks = Tasks(loop, copy_context(), self._faulted)
         self.alarm = Alarm(loop, settings.clock)
@@ -100,8 +93,18 @@ class Node:
         self.outbound = Outbound(name, settings=settings, broadcast=broadcast, tasks=self.tasks)
         self.threads = Threads(loop, f"atomizer-{name}")
         self.report = Report(broadcast)
-        self.turns = Turns(loop, self.alarm, settings.processes or usable_cores(), self._make_processes)
+        self._most_processes = settings.processes or ceil(usable_cpus())
+        self.turns = Turns(loop, self.alarm, self._most_processes, self._make_processes)
         self.flights, self._line = self._make_ways(make_bond)
+        self._granting = Granting(
+            settings=settings,
+            registry=registry,
+            links=self.links,
+            flying=self.flights.flying.keys(),
+            slots=self.slots,
+            turns=self.turns,
+            tasks=self.tasks,
+        )
 
     async def open(self, conductors: list[Conductor]) -> None:
         """
@@ -147,16 +150,16 @@ class Node:
     async def add_atom(self, registration: Registration) -> None:
         """Take an atom's electrons on every conductor."""
         if self._serve:
-            credit = self._credits()[registration.definition.route]
+            credit = self._granting.credits()[registration.definition.route]
             for link in self.links.values():
                 for route in self._routes_of(registration, link.conductor):
                     await link.listen(route, credit)
 
     async def leave_atom(self, registration: Registration) -> None:
         """Leave an atom's route to others, unless another atom shares it."""
-        others = self._credits(without=registration)
+        others = self._granting.credits(without=registration)
         if registration.definition.route in others:
-            await self._grant(others)
+            await self._granting.grant(others)
             return
         for link in self.links.values():
             for own in self._routes_of(registration, link.conductor):
@@ -226,11 +229,23 @@ class Node:
         )
         self.links[conductor.name] = link
         if self._serve:
-            credits = self._credits()
+            credits = self._granting.credits()
             link.plan({route: credits[route.name] for route in self._routes(conductor)})
-            self._pumps[conductor.name] = Pump(link, slots=self.slots, line=self._line, tasks=self.tasks)
+            self._pumps[conductor.name] = self._make_pump(link)
         self._keepers[conductor.name] = self.tasks.start(link.keep(), f"atomizer keeper {conductor.name}")
         return link
+
+    def _make_pump(self, link: Link) -> Pump:
+        pump = Pump(link, slots=self.slots, line=self._line, tasks=self.tasks)
+        link.at_once = AtOnce(
+            pump,
+            slots=self.slots,
+            line=self._line,
+            tasks=self.tasks,
+            clock=self._settings.clock,
+            find=self._registry.find,
+        ).fly
+        return pump
 
     def _routes(self, conductor: Conductor) -> list[Route]:
         return [
@@ -286,33 +301,10 @@ class Node:
         self.slots.is_watched = self.stopping
         for pump in self._pumps.values():
             pump.prime()
-        if self.slots.lent != self._lent:
-            self._allot()
+        if self._granting.look():
+            self.slots.is_watched = True
         if self.stopping:
             self._moved.set()
-
-    def _allot(self) -> None:
-        self._lent = self.slots.lent
-        credit = allot(self._settings.slots, self._lent, self._credit)
-        if credit != self._credit:
-            self._credit = credit
-            self.tasks.start(self._grant_newest(credit), "atomizer credit")
-
-    async def _grant_newest(self, credit: int) -> None:
-        if credit == self._credit:  # else a newer number is on its way
-            await self._grant(self._credits())
-
-    async def _grant(self, credits: dict[str, int]) -> None:
-        for link in tuple(self.links.values()):
-            await link.grant(credits)
-
-    def _credits(self, *, without: Registration | None = None) -> dict[str, int]:
-        """Decide the credit of every route, by its name."""
-        bounds: dict[str, list[int | None]] = {}
-        for registration in self._registry.registrations:
-            if registration is not without:
-                bounds.setdefault(registration.definition.route, []).append(self.turns.most_of(registration.definition))
-        return {route: bounded(self._credit, each) for route, each in bounds.items()}
 
     async def _landed(self, seconds: float, enough: Callable[[], bool]) -> None:
         """Wait until nothing is under way any more, or it is enough, or the time is up."""
@@ -369,7 +361,7 @@ class Node:
         return Processes(
             self.loop,
             f"atomizer-{self.name}",
-            most=settings.processes or usable_cores(),
+            most=self._most_processes,
             calls_each=settings.process_calls,
             memory_each=settings.process_memory_bytes,
             max_payload_bytes=settings.max_payload_bytes,

@@ -66,6 +66,11 @@ class Slots:
         if self.is_watched:
             self._on_free()
 
+    def stir(self) -> None:
+        """Tell who watches that an atom waits for fewer children than before, its slot still lent."""
+        if self.is_watched:
+            self._on_free()
+
     def count_lent(self, more: int) -> None:
         """Count an atom that has lent its slot, or has it back."""
         self.lent += more
@@ -121,10 +126,16 @@ class Hold:
         """Whether the atom waits for children without a slot."""
         return not self._held and not self._aside
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a strand of the atom waits for a child, and none for the slot."""
+        return self.lent and self._waiting > 0
+
     def step_aside(self) -> None:
         """Wait for one's turn without a slot: nothing runs yet, so it is not lent either."""
         self._aside = True
         self._held = False
+        self._slots.is_watched = True
         self._slots.release()
 
     async def step_in(self) -> None:
@@ -147,6 +158,7 @@ class Hold:
         """
         self._waiting -= 1
         if self._over or self._held or self._waiting or self._resuming:
+            self._slots.stir()
             return
         self._resuming = True
         try:

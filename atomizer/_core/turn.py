@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .flight import Flight
     from .gate import Gate
     from .processes import Process
 
@@ -17,13 +18,15 @@ class Turn:
 
     Attributes:
         gate: The gate that it is inside of.
+        queue: The gate that it waits at.
         process: The child process that it has.
         has_come: Whether it waits no longer.
     """
 
-    __slots__ = ("gate", "has_come", "process")
+    __slots__ = ("gate", "has_come", "process", "queue")
 
     def __init__(self) -> None:
-        self.gate: Gate | None = None
+        self.gate: Gate[Flight] | None = None
+        self.queue: Gate[Flight] | None = None
         self.process: Process | None = None
         self.has_come = False

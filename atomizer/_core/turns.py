@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from .alarm import Alarm
     from .flight import Flight
     from .processes import Processes
-    from .slots import Hold
     from .turn import Turn
 
 __all__ = ("Turns", "refuse_waiting_for_itself")
@@ -39,6 +38,7 @@ class Turns:
 
     Attributes:
         waiting: How many electrons wait for their turn.
+        gates: The gates in use, by atom id.
         processes: The pool of child processes, if one was needed.
     """
 
@@ -55,7 +55,7 @@ class Turns:
         self._alarm = alarm
         self._most_processes = most_processes
         self._make_processes = make_processes
-        self._gates: dict[str, Gate] = {}
+        self.gates: dict[str, Gate[Flight]] = {}
 
     @property
     def child_processes(self) -> int:
@@ -75,7 +75,7 @@ class Turns:
         Returns:
             What ended it, if that was an exception. Whether the turn has come is in `turn.has_come`.
         """
-        if self._take_nowait(turn, definition):
+        if self._take_nowait(turn, flight, definition):
             turn.has_come = True
             return None
         waiting = Identity(flight.worker, self._loop, copy_context(), definition.atom_id, _nothing)
@@ -83,7 +83,7 @@ class Turns:
         flight.due = flight.deadline
         self._alarm.wake_by(flight.due)
         try:
-            if waiting.begin(self._take, (turn, flight.holding(), definition)):
+            if waiting.begin(self._take, (turn, flight, definition)):
                 await waiting.drive()
         finally:
             flight.due = inf
@@ -91,11 +91,11 @@ class Turns:
         turn.has_come = waiting.error is None and flight.told is None
         return waiting.error
 
-    def _take_nowait(self, turn: Turn, definition: Definition) -> bool:
+    def _take_nowait(self, turn: Turn, flight: Flight, definition: Definition) -> bool:
         """Take a turn if that needs no waiting; else what it has is a part of it."""
         if definition.concurrency is not None:
             gate = self._gate(definition)
-            if not gate.enter_nowait():
+            if not gate.enter_nowait(flight):
                 return False
             turn.gate = gate
         if definition.isolation is not None:
@@ -103,38 +103,41 @@ class Turns:
             return turn.process is not None
         return True
 
-    async def _take(self, turn: Turn, hold: Hold, definition: Definition) -> None:
+    async def _take(self, turn: Turn, flight: Flight, definition: Definition) -> None:
         """
         Wait for what a turn has not, without a slot.
 
         Raises:
+            WaitsForItself: Nobody inside of its gate could ever leave.
             Whatever keeps the pool of child processes from its work.
 
         Cancellation: leaves the queues; what the turn has then is for `give_back`.
         """
+        hold = flight.holding()
+        if definition.concurrency is not None and turn.gate is None:
+            turn.queue = self._gate(definition)
         hold.step_aside()
         self.waiting += 1
         try:
-            if definition.concurrency is not None and turn.gate is None:
-                gate = self._gate(definition)
-                await gate.enter()
-                turn.gate = gate
+            if turn.queue is not None:
+                await turn.queue.enter(flight)
+                turn.gate, turn.queue = turn.queue, None
             if definition.isolation is not None:
                 turn.process = await self._pool().take()
             await hold.step_in()
         finally:
             self.waiting -= 1
 
-    def give_back(self, turn: Turn, definition: Definition) -> None:
+    def give_back(self, turn: Turn, flight: Flight, definition: Definition) -> None:
         """Leave to the next ones what a turn has."""
         if turn.process is not None:
             turn.process.give_back()
         if turn.gate is not None:
-            turn.gate.leave()
-        gate = self._gates.get(definition.atom_id)
+            turn.gate.leave(flight)
+        gate = self.gates.get(definition.atom_id)
         if gate is not None and gate.is_idle:
-            del self._gates[definition.atom_id]
-        turn.process = turn.gate = None
+            del self.gates[definition.atom_id]
+        turn.process = turn.gate = turn.queue = None
 
     async def close(self, seconds: float) -> None:
         """End every child process, within so many seconds."""
@@ -146,13 +149,13 @@ class Turns:
             self.processes = self._make_processes()
         return self.processes
 
-    def _gate(self, definition: Definition) -> Gate:
+    def _gate(self, definition: Definition) -> Gate[Flight]:
         """Return the gate of an atom: of its id, so that it counts together with what it was registered as before."""
         most = definition.concurrency
         assert most is not None  # noqa: S101  # only such an atom has one
-        gate = self._gates.get(definition.atom_id)
+        gate = self.gates.get(definition.atom_id)
         if gate is None:
-            self._gates[definition.atom_id] = gate = Gate(most)
+            self.gates[definition.atom_id] = gate = Gate["Flight"](most)
         else:
             gate.set_most(most)
         return gate

@@ -15,14 +15,15 @@ VALUES = (
     ("tolerant", "kinds", "go_dialect", "native_json", "messagepack", "codec", "retry"),
 )
 CONTRACT = ("cancellation", "conductor")
-DECIDERS = ("admission", "credit", "disposition", "lifecycle", "correlation", "remember")
+DECIDERS = ("admission", "circle", "credit", "disposition", "lifecycle", "correlation", "remember")
 """The pure part of the core: no clock, no loop, no wire."""
 
 LAYERS = (
     *VALUES,
     CONTRACT,
-    ("annotations", "payload", "definition", "reference", "function_atom", "atom", "bond", "state", "registry"),
-    ("memory_queue", "memory_listening", "memory_hub", "memory", "schemes"),
+    ("annotations", "payload", "definition", "reference", "function_atom", "atom", "bond", "state"),
+    ("registration", "registry"),
+    ("memory_queue", "memory_listening", "memory_hub", "memory_connection", "memory", "schemes", "processors"),
     tuple(f"_core.{name}" for name in DECIDERS),
     ("_core.report", "_core.stopping", "_core.tasks", "_core.threads", "_core.alarm", "_core.gate"),
     ("_core.framing", "_core.main_module", "_core.soft_limit", "_core.lifeline", "_core.callee", "_core.calling"),
@@ -38,7 +39,10 @@ LAYERS = (
         "_core.answering",
         "_core.flights",
         "_core.straight_line",
+        "_core.at_once",
         "_core.pump",
+        "_core.standstill",
+        "_core.granting",
     ),
     ("_core.node",),
     ("handle", "results", "health", "asker", "bonded", "runtime", "script", "dead_letters", "telemetry"),

@@ -16,7 +16,7 @@ from atomizer._cli.complaint import FINDING
 from atomizer._cli.doctor import Check, Diagnosis, check_clock, check_install, check_needs, check_python, examine
 from atomizer._cli.fields import wrong_variables
 from atomizer._cli.installation import numbers
-from atomizer._cli.machine import ClockReading, clock_jump, is_clock_synchronised, usable_cpus
+from atomizer._cli.machine import ClockReading, clock_jump, is_clock_synchronised
 from atomizer.cli import main
 from tests.architecture.sources import ROOT
 
@@ -130,15 +130,6 @@ def test_synchronised_clock_is_only_told_where_it_is_known(tmp_path: Path) -> No
 
     assert is_clock_synchronised(tmp_path / "mark") is True
     assert is_clock_synchronised(tmp_path / "none") is None
-
-
-@pytest.mark.parametrize(("quota", "share"), [("50000 100000", 0.5), ("max 100000", None), ("", None)])
-def test_processors_are_no_more_than_the_quota(tmp_path: Path, quota: str, share: float | None) -> None:
-    """A container may be scheduled on all of them, and run on half of one."""
-    file = tmp_path / "cpu.max"
-    file.write_text(quota)
-
-    assert usable_cpus(file) == (share or usable_cpus(tmp_path / "none"))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atomizer._core.credit import allot, bounded
+from atomizer._core.credit import allot, bounded, widened
 
 SLOTS = st.integers(1, 1_000)
 LENT = st.integers(0, 20_000)
@@ -54,3 +54,17 @@ def test_a_route_has_no_more_credit_than_its_atoms_can_use(credit: int, bounds: 
 def test_a_singleton_has_a_credit_of_one() -> None:
     """Whatever the slots."""
     assert bounded(64, [1]) == 1
+
+
+def test_a_route_may_need_more_than_its_atoms_can_use() -> None:
+    """What it needs is a least, and takes nothing away."""
+    assert [bounded(64, bounds, 8) for bounds in ([1, 1], [None, 1], [10])] == [8, 64, 10]
+
+
+@given(st.integers(0, 10_000), st.integers(1, 10_000))
+def test_a_wider_route_lets_in_more_than_is_held_up_to_the_most(held: int, most: int) -> None:
+    """And at most twice as many, so that few are taken which others could run."""
+    wider = widened(held, most)
+
+    assert wider == most or held < wider <= max(1, 2 * held)
+    assert wider <= most
