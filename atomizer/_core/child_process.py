@@ -7,7 +7,7 @@ import os
 import signal
 from contextlib import suppress
 from secrets import randbits
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -35,7 +35,7 @@ from .launching import launch
 from .reaping import tell_end
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
 __all__ = ("Answer", "ChildProcess")
 
@@ -147,14 +147,16 @@ class ChildProcess:
         why = f"was killed: it had not loaded {reference} after {_LOAD_SECONDS:g} s"
         patience = self._loop.call_later(_LOAD_SECONDS, self.kill, why)
         try:
-            answer = await self._ask(LOAD, reference)
+            answer = await self._ask(Request(LOAD, self._number + 1, reference))
         finally:
             patience.cancel()
         if answer.failure is None:
             self._loaded.add(reference)
         return answer.failure
 
-    async def call(self, reference: str, content_type: str, payload: bytes, soft_limit: float) -> Answer:
+    def call(
+        self, reference: str, content_type: str, payload: bytes, soft_limit: float
+    ) -> Coroutine[Any, Any, Answer]:
         """
         Have a function called that is loaded, and wait for what becomes of it.
 
@@ -164,18 +166,14 @@ class ChildProcess:
         Cancellation: the process is killed, at once. It is gone when this ends, or will be a moment later.
         """
         self.calls += 1
-        return await self._ask(CALL, reference, content_type, payload, soft_limit)
+        return self._ask(Request(CALL, self._number + 1, reference, content_type, payload, soft_limit))
 
-    async def _ask(
-        self, kind: int, reference: str, content_type: str = "", payload: bytes = b"", soft_limit: float = 0.0
-    ) -> Answer:
+    async def _ask(self, request: Request) -> Answer:
         if self.died is not None:
             raise self.died
-        self._number = number = self._number + 1
-        answer: asyncio.Future[Answer] = self._loop.create_future()
-        self._answer = answer
-        request = Request(kind, number, reference, content_type, payload, soft_limit)
-        self._channel.send(write_request(request), payload, number)
+        self._number = request.number
+        self._answer = answer = self._loop.create_future()
+        self._channel.send(write_request(request), request.payload, request.number)
         try:
             return await answer
         except asyncio.CancelledError:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakSet
 
+from ..reference import main_file
 from .framing import MainModule
 
 if TYPE_CHECKING:
@@ -122,9 +123,10 @@ def _search_path() -> list[str]:
 
 def main_module() -> MainModule | None:
     """Say where this program's main module is written; None if in no file of its own."""
-    main = sys.modules["__main__"]
-    path, spec = getattr(main, "__file__", None), getattr(main, "__spec__", None)
-    if path is None or not Path(path).is_file():  # typed in, piped in, or packed into an archive
+    path = main_file()
+    if path is None:
         return None
+    main = sys.modules["__main__"]
+    spec = getattr(main, "__spec__", None)
     name = "" if spec is None else str(spec.name)
     return MainModule(os.fsencode(Path(path).absolute()), name, getattr(main, "__package__", None) or "")

@@ -8,7 +8,6 @@ that its atoms have started. A thread of the child sees it too, but waits behind
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import os
 import select
@@ -45,6 +44,8 @@ def _leave_to_the_kernel(descriptor: int) -> None:
         fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGKILL)
         fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) | os.O_ASYNC)
     except (OSError, AttributeError):  # what takes itself for Linux, and is it not in everything
+        import ctypes  # noqa: PLC0415  # seldom needed
+
         with suppress(OSError, AttributeError):  # a C library without it: then the thread does it alone
             ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, ctypes.c_ulong(signal.SIGKILL))
 

@@ -14,7 +14,7 @@ from typing import Any
 
 __all__ = ("Surroundings",)
 
-_SIGNALS = tuple(map(int, signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}))
+_SIGNALS = tuple(int(each) for each in signal.Signals if each not in (signal.SIGKILL, signal.SIGSTOP))
 _ROUND_SECONDS = 0.01  # what a thread needs that ends already
 _LOOKS = 10
 
@@ -39,15 +39,19 @@ class Surroundings:
     @property
     def is_spoilt(self) -> bool:
         """Whether something has changed that nobody can put back: a thread was left, or a stream closed."""
-        if any(getattr(stream, "closed", False) for stream in self._streams):
+        output, errors = self._streams
+        if getattr(output, "closed", False) or getattr(errors, "closed", False):
             return True
         return threading.active_count() > self._threads and self._has_threads_left()
 
     def flush(self) -> None:
         """Print what would be lost if this process were killed."""
-        for stream in (sys.stdout, sys.stderr, *self._streams):
-            with suppress(Exception):  # an atom may have closed it, or put anything in its place
-                stream.flush()
+        output, errors = self._streams
+        _flush(output)
+        _flush(errors)
+        if sys.stdout is not output or sys.stderr is not errors:
+            _flush(sys.stdout)
+            _flush(sys.stderr)
 
     def restore(self) -> None:
         """Put back what can be put back."""
@@ -74,6 +78,13 @@ class Surroundings:
             if threading.active_count() <= self._threads:
                 return False
         return True
+
+
+def _flush(stream: Any) -> None:
+    try:
+        stream.flush()
+    except Exception:  # noqa: S110  # an atom may have closed it, or put anything in its place
+        pass
 
 
 def _current_folder() -> str:

@@ -313,6 +313,6 @@ async def test_abandoned_threads_hold_their_slots_until_they_end_and_turn_health
         after, abandoned = runtime.health(), runtime.statistics().abandoned
 
     assert not health.ok
-    assert "abandoned" in health.reasons[0]
+    assert health.reasons[0].startswith("abandoned atoms hold 2 of 4 slots: ")
     assert free_meanwhile == 2  # of four
     assert (after.ok, abandoned, slots.free) == (True, 0, 4)
