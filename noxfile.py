@@ -141,6 +141,13 @@ def faults(session: nox.Session) -> None:
     run(session, "pytest", *present(("faults",)))
 
 
+@nox.session(default=False)
+def kills(session: nox.Session) -> None:
+    """A thousand kills of child processes, in which nothing may be lost: some minutes."""
+    tests = ("tests/faults/test_children.py", "tests/faults/test_limits.py")
+    run(session, "pytest", *tests, "-k", "many_kills", env={"ATOMIZER_TEST_KILLS": "1000"})
+
+
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error. Its blocks are run by tests/examples."""
@@ -214,10 +221,13 @@ def lock(session: nox.Session) -> None:
         )
 
 
-def run(session: nox.Session, module: str, *arguments: str, silent: bool = False) -> None:
+def run(
+    session: nox.Session, module: str, *arguments: str, silent: bool = False, env: dict[str, str] | None = None
+) -> None:
     """Run a tool of `.venv`, as if that were activated."""
     python = environment("dev")
-    activated = {"VIRTUAL_ENV": str(VENV), "PATH": os.pathsep.join([str(VENV / "bin"), os.environ["PATH"]])}
+    path = os.pathsep.join([str(VENV / "bin"), os.environ["PATH"]])
+    activated = {"VIRTUAL_ENV": str(VENV), "PATH": path, **(env or {})}
     session.run(python, "-m", module, *arguments, external=True, silent=silent, env=activated)
 
 

@@ -1,7 +1,8 @@
 """
-The public names are loaded when the first of them is asked for, and then all of them at once.
+The public names are loaded when they are asked for, with all those that come before them.
 
-`import atomizer` alone costs next to nothing, and so does `atomizer --help`, which needs none of them.
+`import atomizer` alone costs next to nothing, and so does `atomizer --help`, which needs none of them. A module of atoms
+needs few: a child process that loads it starts in half the time that all of them would take.
 """
 
 from __future__ import annotations
@@ -19,24 +20,24 @@ __all__ = ("HOMES", "Package", "load_on_first_use")
 HOMES = (
     "atom",
     "bond",
-    "codec",
-    "conductor",
-    "electron",
-    "errors",
-    "events",
-    "handle",
-    "health",
-    "memory",
     "options",
+    "errors",
     "properties",
+    "electron",
+    "events",
+    "conductor",
+    "codec",
+    "settings",
+    "health",
     "registry",
+    "schemes",
+    "memory",
+    "handle",
     "results",
     "runtime",
-    "schemes",
     "script",
-    "settings",
 )
-"""The modules that public names come from."""
+"""The modules that public names come from: first those of which a module of atoms has need, and at last the runtime."""
 
 
 class Package(ModuleType):
@@ -47,7 +48,7 @@ class Package(ModuleType):
     def __getattr__(self, name: str) -> object:
         """Load what is asked for. It is there from then on, and not looked for again."""
         if name in self.__all__:
-            self._load()
+            self._load(name)
             return vars(self)[name]
         if not name.startswith("_"):
             return self._module(name)
@@ -61,11 +62,12 @@ class Package(ModuleType):
     def __dir__(self) -> Iterable[str]:
         return sorted({*super().__dir__(), *self.__all__})
 
-    def _load(self) -> None:
-        homes = [import_module(f"{self.__name__}.{home}") for home in HOMES]
-        vars(self).update(
-            (name, getattr(home, name)) for home in homes for name in home.__all__ if name in self.__all__
-        )
+    def _load(self, name: str) -> None:
+        for home in HOMES:
+            module = import_module(f"{self.__name__}.{home}")
+            vars(self).update((each, getattr(module, each)) for each in module.__all__ if each in self.__all__)
+            if name in vars(self):
+                return
 
     def _module(self, name: str) -> ModuleType:
         path = f"{self.__name__}.{name}"
@@ -82,7 +84,7 @@ class Package(ModuleType):
 
 def load_on_first_use(package: str) -> None:
     """
-    Have a package load its public names when the first of them is asked for.
+    Have a package load its public names when they are asked for.
 
     Args:
         package: Its name; it is being imported, and its `__all__` says what is public.

@@ -27,7 +27,7 @@ from msgspec.inspect import CustomType, Field, Type, type_info
 from .bounds import INSIDE, unreadable
 from .electron import RAW
 from .errors import Malformed, RegistrationRefused
-from .json_values import decode_value
+from .json_values import value_reader
 from .properties import Properties
 
 if TYPE_CHECKING:
@@ -79,14 +79,14 @@ def reader_of(declared: Any) -> Reader:
         return Properties.value
     if declared is bytes:
         return attrgetter("result")
-    decoder = msgspec.json.Decoder(declared)
+    read_value = value_reader(declared)
     raw = may_be_bytes(declared)
 
     def read(properties: Properties) -> Any:
         try:
             if raw and properties.content_type == RAW:
                 return checked_bytes(properties.result, declared)
-            return decode_value(decoder, properties.result or b"null", INSIDE)
+            return read_value(properties.result or b"null", INSIDE)
         except Malformed as error:
             raise ValueError(str(error)) from error
 

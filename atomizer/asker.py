@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from ._core.slots import Slots
     from ._core.supervision import Link
     from .annotations import Reader
-    from .conductor import Delivery
+    from .conductor import Delivery, Frame
     from .electron import Electron
     from .payload import Bind
     from .registry import Registry
@@ -96,17 +96,28 @@ class Asker:
 
     async def run(self, parent: Flight | None, atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Ask and wait. Cancellation: cancels the electron."""
-        handle = await self.send(parent, atom, args, kwargs)
+        handle = await self.send(parent, atom, args, kwargs, is_run=True)
         try:
             return await handle
         except asyncio.CancelledError:
             handle.abort()
             raise
 
-    async def send(
-        self, parent: Flight | None, atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    async def send(  # noqa: C901  # every electron comes here
+        self,
+        parent: Flight | None,
+        atom: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        is_run: bool = False,
     ) -> Handle[Any]:
-        """Ask, and return once the other side has the electron."""
+        """
+        Ask, and return once the other side has the electron.
+
+        Args:
+            is_run: The asker will do nothing but wait for it, so it may be flown here and now.
+        """
         if parent is not None or not self.is_open:
             parent = self._checked(parent)
         kept = atom.kept if type(atom) is FunctionAtom else None
@@ -130,7 +141,9 @@ class Asker:
                 if due < self._alarm.next:
                     self._alarm.wake_by(due)
         connection = link.connection
-        if connection is None or not connection.send_nowait(frame):
+        if is_run and self._is_flown_at_once(handle, link, frame, to):
+            pass
+        elif connection is None or not connection.send_nowait(frame):
             await self._post(handle, link, electron, to, deadline)
         elif self._broadcast.listening:
             self._outbound.tell_sent(link, electron)
@@ -264,6 +277,11 @@ class Asker:
         route = atom_id if registration is None else registration.definition.route
         result, options = kwargs.pop("result", None), kwargs.pop("options", None)
         return AtomById(atom_id, route, result, options or NOTHING_SAID)
+
+    def _is_flown_at_once(self, handle: Handle[Any], link: Link, frame: Frame, to: Address) -> bool:
+        """Fly an electron here and now, if it is a plain one that nobody follows."""
+        is_plain = to.is_plain and handle.parent is None and not self._broadcast.listening
+        return is_plain and link.at_once is not None and link.at_once(frame, to.atom_id)
 
     def _prepare(self, handle: Handle[Any], to: Address) -> None:
         """Do what is not needed for every electron, before it is expected."""

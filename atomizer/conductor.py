@@ -282,6 +282,15 @@ class Connection(ABC):
         """Do what `send` does if it need not wait and will not fail; else do nothing and return False."""
         return False
 
+    def send_and_take(self, frame: Frame) -> Delivery | None:
+        """
+        Send a WORK frame and receive it here and now, in the place of a `receive` of this connection that waits for it.
+
+        That one goes on waiting. What is taken is a delivery like any other: it counts against the credit, and is
+        settled. Where anything stands before it, or another connection might have it, nothing is done.
+        """
+        return None
+
     def settle_nowait(self, delivery: Delivery, settlement: Settlement) -> bool:
         """Do what `settle` does if it need not wait; else do nothing and return False."""
         return False

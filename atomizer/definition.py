@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
+from os.path import basename, splitext  # pathlib is slow to import
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeAlias, cast
 
 from .errors import RegistrationRefused
 from .options import NOTHING_SAID, Options
 from .payload import encode_payload
+from .reference import main_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -177,15 +179,10 @@ def _id_of(written: FunctionType | type) -> str:
 
 def _main_module() -> str:
     """Return the name under which other nodes import what runs here as `__main__`."""
-    main = sys.modules["__main__"]
-    spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
+    spec, file = getattr(sys.modules["__main__"], "__spec__", None), main_file()
     if spec is not None:
         return str(spec.name)
-    if not file:
-        return "__main__"  # typed in: nobody can import it
-    from pathlib import Path  # noqa: PLC0415  # slow to import, and only needed in a script
-
-    return Path(file).stem
+    return "__main__" if file is None else splitext(basename(file))[0]
 
 
 def _checked_id(id: str) -> str:

@@ -76,7 +76,7 @@ class Handle(Struct, Generic[R_co], eq=False, weakref=True):
     def __await__(self) -> Generator[Any, None, R_co]:
         if self._properties is None:
             if self.parent is None and self._error is None and CURRENT.get() is None:
-                yield from self._wait()  # nobody lends a slot: nearly every wait
+                yield from self._until_done()  # nobody lends a slot: nearly every wait
             if self._properties is None:
                 yield from self._outcome().__await__()
         return self._result()
@@ -189,6 +189,9 @@ class Handle(Struct, Generic[R_co], eq=False, weakref=True):
 
     @coroutine
     def _wait(self) -> Generator[Any, None, None]:
+        yield from self._until_done()
+
+    def _until_done(self) -> Generator[Any, None, None]:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiters = [] if self._waiters is None else self._waiters
         waiters.append(waiter)

@@ -63,7 +63,7 @@ def health_of(statistics: Statistics, abandoned_limit: int) -> Health:
     reasons: list[str] = []
     if statistics.abandoned >= min(abandoned_limit, statistics.slots):
         reasons.append(
-            f"{statistics.abandoned} abandoned atoms hold slots of {statistics.slots}: restart this node, and see in "
+            f"abandoned atoms hold {statistics.abandoned} of {statistics.slots} slots: restart this node, and see in "
             "the errors which atoms do not end when they are cancelled"
         )
     for name, state in statistics.conductors.items():

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, TypeVar, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 from msgspec import Raw, Struct
@@ -16,7 +17,7 @@ from .errors import Malformed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ("decode_value", "encode_value", "is_embeddable")
+__all__ = ("decode_value", "encode_value", "is_embeddable", "value_reader")
 
 T = TypeVar("T")
 
@@ -57,6 +58,35 @@ def decode_value(decoder: msgspec.json.Decoder[T], body: bytes, bounds: Bounds =
         return decoder.decode(body)
     except Exception as error:  # an application's type may raise anything while it is built
         raise unreadable(error) from error
+
+
+def value_reader(kind: Any) -> Callable[[bytes, Bounds], Any]:
+    """
+    Make what reads values of one type: as `decode_value`, with a decoder that is made once.
+
+    Text and numbers have nothing inside of them: their decoder refuses a bracket where it stands, so how deep a body
+    may be nested need not be looked at.
+
+    Raises:
+        TypeError: msgspec cannot decode to it.
+    """
+    decoder = msgspec.json.Decoder(kind)
+    if not isinstance(kind, type) or kind not in _FLAT:
+        return partial(decode_value, decoder)
+    decode = decoder.decode
+
+    def read(body: bytes, bounds: Bounds) -> Any:
+        if len(body) > bounds.max_digits or len(body) > bounds.max_bytes:
+            check_json(body, bounds)
+        try:
+            return decode(body)
+        except UNREADABLE as error:
+            raise unreadable(error) from error
+
+    return read
+
+
+_FLAT = frozenset((str, int, float, bool, type(None)))
 
 
 def is_embeddable(body: bytes) -> bool:

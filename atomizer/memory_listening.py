@@ -76,6 +76,11 @@ class Inbox:
         self.waiting: deque[asyncio.Future[MemoryDelivery | None]] = deque()
         self.ready: deque[Listening] = deque()
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether a call of `receive` waits, and was not given anything."""
+        return any(not receiver.done() for receiver in self.waiting)
+
 
 class Listening:
     """
@@ -118,17 +123,25 @@ class Listening:
 
     def hand_over(self, delivery: MemoryDelivery) -> bool:
         """Give a delivery that has just come to a receiver that waits, if nothing is before it and credit allows."""
-        waiting, queue = self.inbox.waiting, self.queue
-        if queue.size or not queue.is_plain or len(self.unsettled) >= self.credit:
-            return False
-        while waiting:
+        waiting = self.inbox.waiting
+        while waiting and self.has_room_for_one:
             receiver = waiting.popleft()
             if not receiver.done():  # else it was cancelled, and is not yet awake to leave by itself
-                delivery.holder = self
-                self.unsettled[delivery.arrival] = delivery
+                self.hold(delivery)
                 receiver.set_result(delivery)
                 return True
         return False
+
+    @property
+    def has_room_for_one(self) -> bool:
+        """Whether a plain frame that comes now may be delivered here at once: nothing is before it."""
+        queue = self.queue
+        return not queue.size and queue.is_plain and len(self.unsettled) < self.credit
+
+    def hold(self, delivery: MemoryDelivery) -> None:
+        """Have a delivery, until it is settled."""
+        delivery.holder = self
+        self.unsettled[delivery.arrival] = delivery
 
     def offer(self) -> None:
         """Hand what may be taken to the receivers that wait, or note that there may be something."""

@@ -25,7 +25,7 @@ from .annotations import UNTYPED, check_decodable, checked_bytes, find_type, may
 from .bond import Bond
 from .electron import JSON, RAW
 from .errors import Malformed, RegistrationRefused
-from .json_values import decode_value, encode_value
+from .json_values import decode_value, encode_value, value_reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -275,7 +275,7 @@ class OneParameter(Parameters):
         self._is_untyped = hint in UNTYPED
         self._is_bytes = hint is bytes
         self._may_be_bytes = may_be_bytes(hint)
-        self._decoder = msgspec.json.Decoder(hint)
+        self._read = value_reader(hint)
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Payload:
         """Encode the value; a call without it has an empty payload."""
@@ -295,7 +295,7 @@ class OneParameter(Parameters):
             body = electron.payload
             if not body:
                 return self._without()
-            value = decode_value(self._decoder, body, bounds)
+            value = self._read(body, bounds)
         return ((), {self._parameter: value}) if self._by_name else ((value,), _NO_NAMES)
 
     def _raw(self, electron: Electron) -> bytes | UnsetType:

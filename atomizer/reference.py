@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from os.path import isfile  # pathlib is slow to import
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import RegistrationRefused
@@ -11,12 +12,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FunctionType
 
-__all__ = ("check_reference", "reference_of", "refuse_class", "refuse_local")
+__all__ = ("check_reference", "main_file", "reference_of", "refuse_class", "refuse_local")
 
 
 def reference_of(function: Callable[..., Any]) -> str:
     """Return where a function is found: `module:qualified.name`."""
     return f"{function.__module__}:{function.__qualname__}"
+
+
+def main_file() -> str | None:
+    """Return where the program's main module is written: None if it was typed in, piped in, or is in an archive."""
+    path: str | None = getattr(sys.modules.get("__main__"), "__file__", None)
+    return path if path and isfile(path) else None
 
 
 def refuse_local(function: FunctionType) -> None:
@@ -54,10 +61,9 @@ def check_reference(atom: object, function: Callable[..., Any]) -> None:
         RegistrationRefused: Something else is there, or its module is no file.
     """
     module, name = function.__module__, function.__qualname__
-    main = sys.modules.get("__main__")
-    if module == "__main__" and getattr(main, "__spec__", None) is None and not getattr(main, "__file__", None):
+    if module == "__main__" and main_file() is None:
         raise RegistrationRefused(
-            f"{name} was typed in, and a child process imports files: "
+            f"{name} was typed in, piped in or packed into an archive, and a child process imports files: "
             'isolation="process" is for functions in a module that can be imported'
         )
     if _found(module, name) is not function:

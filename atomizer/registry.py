@@ -7,89 +7,23 @@ Each runtime has one of its own. It begins with what is in the default registry,
 from __future__ import annotations
 
 import inspect
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias, cast, overload
+from typing import TYPE_CHECKING, TypeAlias, overload
 
 from .atom import Atom, FunctionAtom, is_class_atom
 from .conductor import Conductor
 from .definition import Definition
 from .errors import RegistrationRefused, nearest
+from .registration import Plain, Registration, described
 from .state import Copied, Fresh, Shared, State, Stateless, StateRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
 
-    from .bond import Bond
-    from .bounds import Bounds
-    from .electron import Electron
-    from .payload import Arguments, Payload
 
 __all__ = ("Registration", "Registry", "StateRefused", "default_registry", "register", "unregister")
 
 Registrable: TypeAlias = Definition | Atom | type[Atom]
 """What can be registered as an atom: a function atom, a class atom, or an instance of one."""
-AnyFunction: TypeAlias = FunctionAtom[..., Any, ..., Any]
-Call: TypeAlias = "Callable[[Atom | None, Bond, Electron, tuple[Any, ...], dict[str, Any]], Coroutine[Any, Any, Any]]"
-Plain: TypeAlias = AnyFunction | Atom | type[Atom]
-"""The same without options for a call."""
-
-
-class Registration:
-    """
-    One atom in a registry.
-
-    Attributes:
-        item: What was registered.
-        definition: What a runtime knows of it; its id and route are the registration's.
-        call: Calls it: `(instance, bond, electron, args, kwargs)`. Gives a coroutine if `definition.is_async`.
-        bare: Calls it with its arguments alone, if it is a coroutine function that asks for nothing else.
-        arguments: Makes its arguments of an electron's payload.
-        finish: Encodes its result.
-        instance: Gives the instance that answers an electron: `(copy_state)`. None for functions.
-        takes_turns: Whether its electrons wait for their turn: for fewer of their kind, or for a child process.
-    """
-
-    __slots__ = ("arguments", "bare", "call", "definition", "finish", "instance", "item", "state", "takes_turns")
-
-    def __init__(self, item: Plain, definition: Definition, state: State) -> None:
-        self.item: Plain = item
-        self.definition: Definition = definition
-        self.state: State = state
-        self.call: Call = definition.prepare()
-        self.bare: Callable[..., Coroutine[Any, Any, Any]] | None = definition.bare
-        self.finish: Callable[[Any], Payload] = definition.encode_result
-        self.arguments: Callable[[Electron, Bounds], Arguments] = definition.arguments
-        self.instance: Callable[[bool | None], Atom | None] = state.instance
-        self.takes_turns: bool = definition.concurrency is not None or definition.isolation is not None
-
-    def __repr__(self) -> str:
-        mode = type(self.state).__name__.lower()
-        return f"<Registration of {_described(self.item)} as {self.definition.atom_id!r}, {mode}>"
-
-    @property
-    def origin(self) -> object:
-        """The function atom, or the class."""
-        return type(self.item) if isinstance(self.item, Atom) else self.item
-
-    def thunk(
-        self, instance: Atom | None, bond: Bond, electron: Electron, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Callable[[], Any]:
-        """Return a call without arguments, for a thread."""
-        return partial(self.call, instance, bond, electron, args, kwargs)
-
-    async def open(self) -> None:
-        """Make ready an atom that is shared. Raises whatever its `open` raises."""
-        await self.state.open()
-
-    async def close(self) -> None:
-        """Release an atom that is shared and was opened. Raises whatever its `close` raises."""
-        await self.state.close()
-
-    def renewed(self) -> Registration:
-        """Return a registration of the same with a state of its own: each runtime opens and closes its own."""
-        if not isinstance(self.state, Shared):
-            return self
-        return Registration(self.item, self.definition, Shared(cast("Atom | type[Atom]", self.item)))
 
 
 class Registry:
@@ -262,8 +196,8 @@ class Registry:
         before = self._by_id.get(atom_id)
         if before is not None and not replace and not self._gives_way(before, registration):
             raise RegistrationRefused(
-                f"{atom_id!r} is already registered in {self._name}, as {_described(before.item)}; "
-                f"give {_described(registration.item)} another id, or say replace=True"
+                f"{atom_id!r} is already registered in {self._name}, as {described(before.item)}; "
+                f"give {described(registration.item)} another id, or say replace=True"
             )
 
     def _gives_way(self, before: Registration, registration: Registration) -> bool:
@@ -287,7 +221,7 @@ class Registry:
             what = (
                 f"registered as {', '.join(map(repr, ids))}: say which id" if ids else f"not registered in {self._name}"
             )
-            raise RegistrationRefused(f"{_described(_plain(item))} is {what}")
+            raise RegistrationRefused(f"{described(_plain(item))} is {what}")
         return ids[0]
 
     def _two_names(self, atom_id: str) -> str:
@@ -353,14 +287,6 @@ def _advice(item: object) -> str:
     if isinstance(item, list | tuple):
         return "unpack it, as in Atomizer(*atoms)"
     return "register functions decorated with @atomizer.atom, classes derived from atomizer.Atom, and conductors"
-
-
-def _described(item: Plain) -> str:
-    if isinstance(item, FunctionAtom):
-        return f"function {item.__module__}.{item.__qualname__}"
-    if isinstance(item, type):
-        return f"class {item.__module__}.{item.__qualname__}"
-    return f"an instance of {type(item).__module__}.{type(item).__qualname__}"
 
 
 default_registry: Registry = Registry(name="the default registry")

@@ -55,10 +55,14 @@ class Callees:
 
     def _look_up(self, reference: str) -> Callee:
         module, _, name = reference.partition(":")
-        thing: Any = self._load_main() if module == "__main__" else _import(module)
-        for part in name.split("."):
-            thing = getattr(thing, part)
-        return _callee(thing)
+        if module != "__main__":
+            return _callee(_named(name, _import(module)))
+        try:
+            return _callee(_named(name, self._load_main()))
+        except AttributeError as error:
+            if self._main_error is not None or error.obj is not self._main_module:
+                raise
+            raise AttributeError(_ONLY_IN_THE_PARENT.format(name=name)) from None
 
     def _load_main(self) -> ModuleType:
         """Load the main module once: whatever it does at its start is not done again, also when it failed."""
@@ -71,6 +75,18 @@ class Callees:
                 self._main_error, self._main_trace = error, error.__traceback__
                 raise
         return self._main_module
+
+
+_ONLY_IN_THE_PARENT = (
+    "the program's main module has no {name!r} when a child process loads it: "
+    'an atom is written outside of `if __name__ == "__main__":`, above it'
+)
+
+
+def _named(name: str, thing: Any) -> Any:
+    for part in name.split("."):
+        thing = getattr(thing, part)
+    return thing
 
 
 def _import(module: str) -> ModuleType:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .framing import ANSWER, LAST_WORDS
+from .framing import ANSWER, CRASH, PIECE
 
 if TYPE_CHECKING:
     import asyncio
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 __all__ = ("Channel",)
 
-_CHUNK = 64 * 1024
 _WORDS_MOST = 16_000
 
 
@@ -50,21 +49,28 @@ class Channel:
         self._unsent: list[memoryview] = []
         self._is_writing = False
         self._head = b""
+        self._number = 0
         self._kind = 0
         self._body: bytearray | None = None
         self._room = memoryview(b"")
         end.setblocking(False)
         loop.add_reader(self._descriptor, self._read)
 
-    def send(self, head: bytes, payload: bytes) -> None:
+    def send(self, head: bytes, payload: bytes, number: int = 0) -> None:
         """
         Send a frame, in as many steps as it takes, once the one before has arrived.
 
         Nothing is waited for, and an end that is closed is no error here: `on_end` tells of it.
+
+        Args:
+            head: What comes first.
+            payload: What follows it as it is.
+            number: That of the request, which answers have from now on.
         """
+        self._number = number
         if self._descriptor < 0:
             return
-        if len(payload) < _CHUNK:
+        if len(payload) < PIECE:
             self._unsent = [memoryview(head + payload)]
         else:
             self._unsent = [memoryview(head), memoryview(payload)]
@@ -120,20 +126,20 @@ class Channel:
         return more
 
     def _receive(self) -> bool:
-        data = self._socket.recv(_CHUNK)
+        data = self._socket.recv(PIECE)
         return bool(data) and self._take(self._head + data)
 
     def _take(self, data: bytes) -> bool:
         """Take answers apart. Returns whether they were any."""
-        if self.last_words or data[0] == LAST_WORDS:
+        if self.last_words or data.startswith(CRASH):
             self.last_words = (self.last_words + data)[:_WORDS_MOST]
             return True
-        if len(data) < ANSWER.size:
+        if len(data) < ANSWER.size or CRASH.startswith(data):
             self._head = data
             return True
         self._head = b""
-        kind, length = ANSWER.unpack_from(data)
-        if length > self._most:
+        kind, number, length = ANSWER.unpack_from(data)
+        if number != self._number or length > self._most:
             self.is_garbled = True
             return False
         end = ANSWER.size + length

@@ -8,7 +8,7 @@ import resource
 import signal
 import socket
 import sys
-from contextlib import closing, suppress
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,55 +19,44 @@ from msgspec import structs
 from ..electron import RAW, Electron
 from ..errors import Malformed, SoftLimitReached
 from ..properties import Failure, FailureKind
+from .answer_line import AnswerLine
 from .callee import Callee, Callees
 from .calling import Calling
-from .disposition import failure_of, is_anothers, raised, result_too_large, sendable
-from .framing import (
-    ANSWER,
-    CHANNEL_LOST,
-    FAILURE,
-    JSON_RESULT,
-    LENGTH,
-    RAW_RESULT,
-    READY,
-    SPENT,
-    Call,
-    ChildSettings,
-    read_call,
-)
+from .disposition import failure_of, is_anothers, is_over_soft_limit, raised, result_too_large, sendable
+from .framing import FAILURE, JSON_RESULT, LOAD, LOADED, RAW_RESULT, READY, ChildSettings, Request, read_request
 from .lifeline import hold_lifeline
 from .main_module import LOADED_AS, UnguardedProgram
+from .surroundings import Surroundings
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from ..payload import Arguments
-    from .threads import Ended
+    from .ended import Ended
 
 __all__ = ("live",)
 
-_CHUNK = 64 * 1024
 
-
-def live(descriptor: int, parent: int) -> None:
+def live(descriptor: int, lifeline: int, parent: int) -> None:
     """
     Be a child process until the parent says that it is enough.
 
     Args:
         descriptor: This end of the socket pair.
+        lifeline: This end of the pipe of which the parent holds the other.
         parent: The parent's process id.
     """
     _leave_signals_to_the_parent()
     os.set_inheritable(descriptor, False)
-    channel = ChildChannel(socket.socket(fileno=descriptor))
-    hold_lifeline(descriptor, parent)
+    line = AnswerLine(socket.socket(fileno=descriptor))
+    hold_lifeline(lifeline, parent)
     faulthandler.enable(descriptor, all_threads=False)
-    if (first := channel.receive()) is not None:
+    if (first := line.receive()) is not None:
         settings = msgspec.json.decode(first, type=ChildSettings)
         sys.argv[:] = map(os.fsdecode, settings.argv)
-        with closing(Calling()) as calling:
-            ChildProgram(channel, settings, calling).serve()
-    channel.detach()
+        with closing(Calling(line.be_spent)) as calling:
+            ChildProgram(line, settings, calling).serve()
+    line.detach()
 
 
 def _leave_signals_to_the_parent() -> None:
@@ -91,60 +80,6 @@ def _do_nothing(signal: int, frame: FrameType | None) -> None:
     """Handle a signal."""
 
 
-class ChildChannel:
-    """The child's end of the socket pair, which blocks."""
-
-    def __init__(self, end: socket.socket) -> None:
-        self._end = end
-        self._buffer = memoryview(bytearray(_CHUNK))
-        self._pid = os.getpid()
-
-    def receive(self) -> memoryview | None:
-        """
-        Wait for a frame. It is good until the next is asked for.
-
-        Returns:
-            The frame; None if the parent says that it is enough, or is gone.
-        """
-        have = self._fill(self._buffer, 0, LENGTH.size)
-        if have < LENGTH.size:
-            return None
-        end = LENGTH.size + int(LENGTH.unpack_from(self._buffer)[0])
-        frame = self._buffer
-        if end > _CHUNK:
-            frame = memoryview(bytearray(end))
-            frame[:have] = self._buffer[:have]
-        if self._fill(frame, have, end) < end or end == LENGTH.size:
-            return None
-        return frame[LENGTH.size : end]
-
-    def _fill(self, frame: memoryview, have: int, least: int) -> int:
-        while have < least:
-            count = self._end.recv_into(frame[have:])
-            if not count:
-                break
-            have += count
-        return have
-
-    def send(self, kind: int, body: bytes) -> None:
-        """Send an answer. What cannot be sent ends this process: there is nobody else to tell."""
-        if os.getpid() != self._pid:  # an atom forked, and forgot to end the copy
-            os._exit(0)
-        head = ANSWER.pack(kind, len(body))
-        try:
-            if len(body) < _CHUNK:
-                self._end.sendall(head + body)
-            else:
-                self._end.sendall(head)
-                self._end.sendall(body)
-        except OSError:
-            os._exit(CHANNEL_LOST)
-
-    def detach(self) -> None:
-        """Leave the socket open until the process has ended: the parent waits for that."""
-        self._end.detach()
-
-
 class Encoded(NamedTuple):
     """An answer as it is sent."""
 
@@ -153,41 +88,50 @@ class Encoded(NamedTuple):
 
 
 class ChildProgram:
-    """Answers calls."""
+    """Answers requests."""
 
-    def __init__(self, channel: ChildChannel, settings: ChildSettings, calling: Calling) -> None:
-        self._channel = channel
+    def __init__(self, line: AnswerLine, settings: ChildSettings, calling: Calling) -> None:
+        self._line = line
         self._settings = settings
         self._callees = Callees(settings.main)
         self._calling = calling
-        self._home = _current_folder()
+        self._surroundings = Surroundings()
 
     def serve(self) -> None:
-        """Answer calls until there are no more."""
-        for reference in self._settings.references:
-            with suppress(BaseException):  # it is told to whoever calls it
-                self._callees.find(reference)
-        self._channel.send(READY, b"")
+        """Answer requests until there are no more."""
+        loaded = [each for each in self._settings.references if self._load(each).kind == LOADED]
+        self._line.send(READY, msgspec.json.encode(loaded))
         while self._serve_one():
             pass
 
     def _serve_one(self) -> bool:
-        """Answer one call. Returns whether there was one; nothing of it is held while the next is waited for."""
-        frame = self._channel.receive()
+        """Answer one. Returns whether there was one; nothing of it is held while the next is waited for."""
+        frame = self._line.receive()
         if frame is None:
             return False
-        call = read_call(frame)
+        request = read_request(frame)
         del frame
-        kind, body = self._answer(call)
-        self._tidy_up()
-        self._channel.send(kind | SPENT if self._is_spent() else kind, body)
+        self._line.number = request.number
+        kind, body = self._load(request.reference) if request.kind == LOAD else self._answer(request)
+        self._surroundings.flush()
+        if self._is_spent():
+            self._line.be_spent()
+        self._line.send(kind, body)
+        self._surroundings.restore()
         return True
 
-    def _answer(self, call: Call) -> Encoded:
+    def _load(self, reference: str) -> Encoded:
+        """Load a function. What its module changes in this process is meant to last."""
         try:
-            callee = self._callees.find(call.reference)
+            self._callees.find(reference)
         except BaseException as error:
-            return _encoded_failure(_not_loaded(call.reference, error))
+            return _encoded_failure(_not_loaded(reference, error))
+        finally:
+            self._surroundings.note()
+        return Encoded(LOADED, b"")
+
+    def _answer(self, call: Request) -> Encoded:
+        callee = self._callees.find(call.reference)
         try:
             arguments = self._arguments(callee, call)
         except Malformed as error:
@@ -199,7 +143,7 @@ class ChildProgram:
             return _encoded_failure(self._failure(ended.error, call.soft_limit))
         return self._encode(callee, ended.value)
 
-    def _arguments(self, callee: Callee, call: Call) -> Arguments:
+    def _arguments(self, callee: Callee, call: Request) -> Arguments:
         electron = Electron(id="-", atom_id="-", payload=call.payload, content_type=call.content_type)
         return callee.parameters.arguments(electron, self._settings.bounds)
 
@@ -209,11 +153,12 @@ class ChildProgram:
         return run(partial(callee.function, *args, **kwargs), soft_limit)
 
     def _failure(self, error: BaseException, soft_limit: float) -> Failure:
-        if not (soft_limit and self._calling.limit.reached and issubclass(type(error), SoftLimitReached)):
+        if not (soft_limit and self._calling.limit.reached and is_over_soft_limit(error)):
             return raised(error)
         self._calling.limit.cut(error)
         failure = failure_of(error, kind=FailureKind.TIMED_OUT)
-        return structs.replace(failure, message=f"it ran over its soft limit of {soft_limit:g} s")
+        type = f"{SoftLimitReached.__module__}.{SoftLimitReached.__qualname__}"
+        return structs.replace(failure, type=type, message=f"it ran over its soft limit of {soft_limit:g} s")
 
     def _encode(self, callee: Callee, value: object) -> Encoded:
         try:
@@ -226,24 +171,11 @@ class ChildProgram:
             return _encoded_failure(result_too_large(len(result.body), self._settings.max_payload_bytes))
         return Encoded(RAW_RESULT if result.content_type == RAW else JSON_RESULT, result.body)
 
-    def _tidy_up(self) -> None:
-        """Leave to the next call what this one found: and print what would be lost if this process were killed."""
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(Exception):  # an atom may have closed it, or put anything in its place
-                stream.flush()
-        with suppress(OSError):  # it may have gone
-            os.chdir(self._home)
-
     def _is_spent(self) -> bool:
+        """Whether this process is not as it was: an atom left something behind, or too much memory is held."""
         most = self._settings.memory_each
-        return bool(most) and _peak_bytes() > most and _resident_bytes() > most
-
-
-def _current_folder() -> str:
-    try:
-        return str(Path.cwd())
-    except OSError:  # it was removed
-        return ""
+        holds_too_much = bool(most) and _peak_bytes() > most and _resident_bytes() > most
+        return holds_too_much or self._calling.has_leftovers or self._surroundings.is_spoilt
 
 
 def _not_loaded(reference: str, error: BaseException) -> Failure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
@@ -10,7 +11,7 @@ from ..payload import Payload
 from ..properties import Ending, FailureKind
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from ..electron import Electron
     from ..properties import Failure
@@ -34,9 +35,17 @@ class FailedInChild(Exception):
         super().__init__(failure)
 
 
-async def run_in_process(process: Process, reference: str, electron: Electron) -> Payload:
+async def run_in_process(
+    process: Process, reference: str, electron: Electron, on_loaded: Callable[[], None]
+) -> Payload:
     """
     Have a child process run an electron's atom. The payload goes as it came, the result comes as it is to be sent.
+
+    Args:
+        process: Where.
+        reference: The atom's function.
+        electron: What it is asked.
+        on_loaded: Called if the function had to be loaded first, as soon as it is.
 
     Raises:
         FailedInChild: The atom failed, its payload or its result was refused, or the process ended by itself.
@@ -45,25 +54,37 @@ async def run_in_process(process: Process, reference: str, electron: Electron) -
     """
     from .death import ProcessDied  # noqa: PLC0415  # who has no child processes pays nothing for them
 
-    soft_limit = electron.soft_limit
-    if soft_limit is not None and electron.limit is not None and soft_limit >= electron.limit:
-        soft_limit = None  # it would only come into the way of the limit
     try:
-        answer = await process.call(reference, electron.payload, electron.content_type, soft_limit)
+        if not process.has_loaded(reference):
+            _raise_if_failed(await process.load(reference))
+            on_loaded()
+        answer = await process.call(reference, electron.payload, electron.content_type, _soft_limit_of(electron))
     except ProcessDied as died:
         raise FailedInChild(died.failure) from died
-    failure = answer.failure
-    if failure is not None:
-        if failure.kind == FailureKind.TIMED_OUT:  # its soft limit, and the process lives on
-            failure = structs.replace(failure, ending=Ending.STOPPED)
-        raise FailedInChild(failure)
+    _raise_if_failed(answer.failure)
     return Payload(answer.body, answer.content_type)
 
 
-def confine(flight: Flight, electron: Electron, registration: Registration) -> Coroutine[Any, Any, Payload]:
+def _soft_limit_of(electron: Electron) -> float | None:
+    """Leave out a soft limit that would only come into the way of the limit."""
+    soft_limit = electron.soft_limit
+    return None if soft_limit is None or (electron.limit is not None and soft_limit >= electron.limit) else soft_limit
+
+
+def _raise_if_failed(failure: Failure | None) -> None:
+    if failure is not None:
+        if failure.kind == FailureKind.TIMED_OUT:  # its soft limit
+            failure = structs.replace(failure, ending=Ending.STOPPED)
+        raise FailedInChild(failure)
+
+
+def confine(
+    count_from_now: Callable[[Flight, Electron], None], flight: Flight, electron: Electron, registration: Registration
+) -> Coroutine[Any, Any, Payload]:
     """Bring an electron and its child process together: arguments are made of the payload there."""
     assert flight.process is not None  # noqa: S101  # it has taken one
-    return run_in_process(flight.process, registration.definition.reference, electron)
+    reference = registration.definition.reference
+    return run_in_process(flight.process, reference, electron, partial(count_from_now, flight, electron))
 
 
 def as_it_is(result: Payload) -> Payload:

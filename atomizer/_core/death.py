@@ -40,7 +40,7 @@ def _atoms_own(last_words: bytes) -> str:
 _OUR_FRAME = f'  File "{Path(__file__).parent}{os.sep}'
 
 
-def way_of_death(exit_code: int, *, was_ready: bool) -> str:
+def way_of_death(exit_code: int, *, was_ready: bool = True) -> str:
     """
     Say how a process came to its end.
 
@@ -49,12 +49,19 @@ def way_of_death(exit_code: int, *, was_ready: bool) -> str:
         was_ready: Whether it had come so far that it could run atoms.
     """
     if exit_code < 0:
-        return f"was ended by {_name_of(-exit_code)}{_GUESSES.get(-exit_code, '')}"
+        name = _name_of(-exit_code)
+        return f"was ended by {name}{_GUESSES.get(name, '')}"
     if not was_ready:
         return f"ended with exit code {exit_code} while it started: the standard error may say why"
     if exit_code == CHANNEL_LOST:
         return "could not answer: the atom closed a descriptor that it had not opened"
+    if exit_code == _UNCAUGHT:
+        return "ended with exit code 1: the standard error says why, unless an atom has called os._exit, which none may"
     return f"ended itself with exit code {exit_code}: an atom, or a library it uses, may not call os._exit"
+
+
+_UNCAUGHT = 1
+"""The exit code of a Python that an exception ends: the program of the child itself is not safe from what atoms do."""
 
 
 def _name_of(signal: int) -> str:
@@ -64,7 +71,7 @@ def _name_of(signal: int) -> str:
         return f"signal {signal}"
 
 
-_GUESSES: dict[int, str] = {
-    Signals.SIGKILL: ": not by us, so perhaps by the kernel because memory ran out",
-    Signals.SIGSEGV: ": a crash in a library written in C, or a recursion too deep for the stack",
+_GUESSES = {
+    "SIGKILL": ": not by us, so perhaps by the kernel because memory ran out",
+    "SIGSEGV": ": a crash in a library written in C, or a recursion too deep for the stack",
 }

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
-from asyncio import CancelledError
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from ..conductor import Settlement
+from ..errors import SoftLimitReached
 from ..properties import Failure, FailureKind, Properties
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ __all__ = (
     "interruption",
     "is_anothers",
     "is_cancellation",
+    "is_over_soft_limit",
     "name_of",
     "raised",
     "result_too_large",
@@ -100,7 +102,24 @@ def interruption(failure: Failure, error: BaseException | None) -> Failure:
 
 def is_cancellation(error: BaseException) -> bool:
     """Whether an exception is a cancellation. By its type alone: an atom's exception may lie about its class."""
-    return issubclass(type(error), CancelledError)
+    loaded = sys.modules.get("asyncio.exceptions")  # a child process may do without
+    return loaded is not None and issubclass(type(error), loaded.CancelledError)
+
+
+def is_over_soft_limit(error: BaseException) -> bool:
+    """Whether an atom let its soft limit through, perhaps out of a task group. By type: an exception may lie."""
+    pending = [error]
+    while pending:
+        each = pending.pop()
+        if type(each) in _GROUPS:
+            pending.extend(cast("BaseExceptionGroup[BaseException]", each).exceptions)
+        elif not issubclass(type(each), SoftLimitReached):
+            return False
+    return True
+
+
+_GROUPS = (ExceptionGroup, BaseExceptionGroup)
+"""And none that an author has made of them: it may do anything."""
 
 
 def name_of(error: BaseException) -> str:

@@ -133,6 +133,13 @@ class Flight(Struct, eq=False):
         """The child process that its atom runs in."""
         return None if self.turn is None else self.turn.process
 
+    @property
+    def loads(self) -> bool:
+        """Whether its child process has to load its atom first: no limit counts until then."""
+        if self.process is None or self.registration is None:
+            return False
+        return not self.process.has_loaded(self.registration.definition.reference)
+
     def holding(self) -> Hold:
         """Return its hold on its slot. Most never lend it, and have none."""
         if self.hold is None:

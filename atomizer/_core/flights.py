@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextvars import copy_context
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -266,10 +267,10 @@ class Flights:
         return self._give_back(flight)
 
     def _begin_late(self, flight: Flight, electron: Electron, registration: Registration) -> Verdict | None:
-        """Do what `_begin` leaves to when the turn has come: the limits count from now."""
-        if flight.deadline < inf or electron.limit is not None or electron.soft_limit is not None:
-            self._set_time(flight, electron, flight.deadline - self._monotonic())
-        bond, finish = (self.bond, registration.finish) if flight.process is None else (confine, as_it_is)
+        """Do what `_begin` leaves to when the turn has come: the limits count from now, or from when it is loaded."""
+        self._count_from_now(flight, electron)
+        confined = partial(confine, self._count_from_now), as_it_is
+        bond, finish = (self.bond, registration.finish) if flight.process is None else confined
         CURRENT.set(flight)
         flight.identity = identity = Identity(flight.worker, self._loop, copy_context(), electron.atom_id, finish)
         self._report.tell(ElectronBonded, flight)
@@ -299,11 +300,15 @@ class Flights:
 
     # Time
 
+    def _count_from_now(self, flight: Flight, electron: Electron) -> None:
+        if flight.deadline < inf or electron.limit is not None or electron.soft_limit is not None:
+            self._set_time(flight, electron, flight.deadline - self._monotonic())
+
     def _set_time(self, flight: Flight, electron: Electron, left: float) -> None:
         """Count from now: the seconds that are left of its life, and those that it may run."""
         now, limit, soft_limit = self._monotonic(), electron.limit, electron.soft_limit
         flight.deadline = due = now + left
-        if limit is not None and limit < left:
+        if limit is not None and limit < left and not flight.loads:
             due = now + limit
         flight.until = due
         if soft_limit is not None and flight.process is None:  # else the child process sees to it

@@ -1,8 +1,9 @@
 """
 Frames between a runtime and its child processes: what both ends know of the bytes on their socket pair.
 
-A call is its head, the reference of the function, the content type, and the payload as it came. An answer is its head
-and its body: nothing is encoded a second time on the way. One call at a time is under way on a pair.
+A request is its head, the reference of the function, the content type, and the payload as it came. An answer is its
+head and its body: nothing is encoded a second time on the way. One request at a time is under way on a pair, and its
+number is in the answer: what an atom writes to a descriptor that is not its own is taken for no answer.
 """
 
 from __future__ import annotations
@@ -18,40 +19,51 @@ __all__ = (
     "ANSWER",
     "CALL",
     "CHANNEL_LOST",
+    "CRASH",
     "FAILURE",
     "JSON_RESULT",
-    "LAST_WORDS",
     "LEAVE",
     "LENGTH",
+    "LOAD",
+    "LOADED",
+    "PIECE",
     "RAW_RESULT",
     "READY",
+    "REQUEST",
     "SPENT",
-    "Call",
     "ChildSettings",
     "MainModule",
-    "read_call",
-    "write_call",
+    "Request",
+    "read_request",
+    "write_request",
 )
+
+PIECE = 64 * 1024
+"""How many bytes are read at once; what is longer is not copied into one piece with its head."""
 
 LENGTH = Layout("!Q")
 """In front of whatever goes to a child: how long it is."""
 LEAVE = LENGTH.pack(0)
 """Tells a child to end by itself."""
 
-CALL = Layout("!HHd")
-"""How long the reference is, how long the content type, and the soft limit in seconds (0 means none)."""
+REQUEST = Layout("!BQHHd")
+"""What is wanted, its number, how long the reference is, how long the content type, the soft limit (0 means none)."""
+LOAD = 1
+CALL = 2
+"""What is wanted: to have a function loaded, or called."""
 
-ANSWER = Layout("!BQ")
-"""In front of whatever comes from a child: its kind, and how long it is."""
+ANSWER = Layout("!BQQ")
+"""In front of whatever comes from a child: its kind, the number of what it answers, and how long it is."""
 READY = 1
-JSON_RESULT = 2
-RAW_RESULT = 3
-FAILURE = 4
-"""The kinds of answers: the child has started, it returned (in two content types), it failed."""
-SPENT = 0x80
-"""Added to the kind by a child that holds too much memory to be used again."""
-LAST_WORDS = ord("F")
-"""What comes instead of a kind from a child that crashes: Python writes "Fatal Python error: …" to the end."""
+LOADED = 2
+JSON_RESULT = 3
+RAW_RESULT = 4
+FAILURE = 5
+"""The kinds of answers: it has started, the function is loaded, it returned (in two content types), it failed."""
+SPENT = 6
+"""Comes before an answer, as soon as it is known: the child is not as it was, and is not to be used again."""
+CRASH = b"Fatal Python error: "
+"""What comes instead of an answer from a child that crashes: where that was follows."""
 
 CHANNEL_LOST = 113
 """The exit code of a child whose descriptor for answers was closed by an atom."""
@@ -79,27 +91,31 @@ class ChildSettings(Struct, frozen=True):
     bounds: Bounds
 
 
-class Call(NamedTuple):
-    """One call of a function."""
+class Request(NamedTuple):
+    """What a runtime wants of a child process."""
 
+    kind: int
+    number: int
     reference: str
-    content_type: str
-    payload: bytes
-    soft_limit: float
+    content_type: str = ""
+    payload: bytes = b""
+    soft_limit: float = 0.0
     """In seconds; 0 means none."""
 
 
-def write_call(call: Call) -> bytes:
-    """Return everything of a call but its payload, which follows as it is."""
-    reference, content_type = call.reference.encode(), call.content_type.encode()
-    length = CALL.size + len(reference) + len(content_type) + len(call.payload)
-    sizes = CALL.pack(len(reference), len(content_type), call.soft_limit)
-    return b"".join((LENGTH.pack(length), sizes, reference, content_type))
+def write_request(request: Request) -> bytes:
+    """Return everything of a request but its payload, which follows as it is."""
+    kind, number, name, form, payload, soft_limit = request
+    reference, content_type = name.encode(), form.encode()
+    length = REQUEST.size + len(reference) + len(content_type) + len(payload)
+    head = REQUEST.pack(kind, number, len(reference), len(content_type), soft_limit)
+    return b"".join((LENGTH.pack(length), head, reference, content_type))
 
 
-def read_call(body: memoryview) -> Call:
-    """Read a call, without the length in front of it."""
-    reference, content_type, soft_limit = CALL.unpack_from(body)
-    middle = CALL.size + reference
+def read_request(body: memoryview) -> Request:
+    """Read a request, without the length in front of it."""
+    kind, number, reference, content_type, soft_limit = REQUEST.unpack_from(body)
+    middle = REQUEST.size + reference
     end = middle + content_type
-    return Call(str(body[CALL.size : middle], "utf-8"), str(body[middle:end], "utf-8"), bytes(body[end:]), soft_limit)
+    name, form = str(body[REQUEST.size : middle], "utf-8"), str(body[middle:end], "utf-8")
+    return Request(kind, number, name, form, bytes(body[end:]), soft_limit)

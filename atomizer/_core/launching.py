@@ -7,10 +7,13 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakSet
 
+from ..reference import main_file
 from .framing import MainModule
 
 if TYPE_CHECKING:
@@ -19,41 +22,61 @@ if TYPE_CHECKING:
 __all__ = ("Launched", "launch", "main_module")
 
 _PROGRAM = (
-    "import sys; sys.path[:] = sys.argv[3:]; from atomizer._core.child import live; live(*map(int, sys.argv[1:3]))"
+    "import sys; sys.path[:] = sys.argv[4:]; from atomizer._core.child import live; live(*map(int, sys.argv[1:4]))"
 )
 
 
 class Launched(NamedTuple):
-    """A process that is starting, and our end of the socket pair to it."""
+    """A process that is starting, and what leads to it."""
 
     process: subprocess.Popen[bytes]
     end: socket.socket
+    lifeline: FileIO
+    """Our end of the pipe that is closed with this process, if not before."""
 
 
 def launch() -> Launched:
     """
     Start a child process. It takes a millisecond or two until this returns; the child needs longer to be ready.
 
-    It must be called by a thread that lives as long as the child may: with that thread the kernel ends the child.
     Input is empty; output and errors are the parent's own, and nothing but the atom writes there.
 
     Raises:
         OSError: The system has no process or no descriptor left, or the interpreter cannot be found.
     """
-    ours, theirs = socket.socketpair()
-    try:
-        with theirs, _held_back(_SIGNALS):
-            process = subprocess.Popen(
-                [*_command(), str(theirs.fileno()), str(os.getpid()), *_search_path()],
-                stdin=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(),),
-                process_group=0,
-            )
-    except BaseException:
-        ours.close()
-        raise
-    return Launched(process, ours)
+    with ExitStack() as undo, ExitStack() as handed_on:
+        ours, theirs = socket.socketpair()
+        undo.enter_context(ours)
+        handed_on.enter_context(theirs)
+        read, write = os.pipe()
+        handed_on.callback(os.close, read)
+        lifeline = undo.enter_context(FileIO(write, "wb"))
+        with _held_back(_SIGNALS):
+            process = _start(theirs.fileno(), read)
+        undo.pop_all()
+    _lifelines.add(lifeline)
+    return Launched(process, ours, lifeline)
 
+
+def _start(*handed_on: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [*_command(), *map(str, handed_on), str(os.getpid()), *_search_path()],
+        stdin=subprocess.DEVNULL,
+        pass_fds=handed_on,
+        process_group=0,
+    )
+
+
+_lifelines: WeakSet[FileIO] = WeakSet()
+
+
+def _let_go() -> None:
+    """Close the lifelines in a forked copy of this process: it may live on when the one is killed that they are for."""
+    for lifeline in _lifelines:
+        lifeline.close()
+
+
+os.register_at_fork(after_in_child=_let_go)
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """What a whole group or service is told to stop with: a child leaves it to its parent to stop it."""
@@ -100,9 +123,10 @@ def _search_path() -> list[str]:
 
 def main_module() -> MainModule | None:
     """Say where this program's main module is written; None if in no file of its own."""
-    main = sys.modules["__main__"]
-    path, spec = getattr(main, "__file__", None), getattr(main, "__spec__", None)
-    if path is None or not Path(path).is_file():  # typed in, piped in, or packed into an archive
+    path = main_file()
+    if path is None:
         return None
+    main = sys.modules["__main__"]
+    spec = getattr(main, "__spec__", None)
     name = "" if spec is None else str(spec.name)
     return MainModule(os.fsencode(Path(path).absolute()), name, getattr(main, "__package__", None) or "")

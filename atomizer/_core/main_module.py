@@ -7,11 +7,9 @@ running, so that no other starts, and no pool of child processes is made; the er
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 import warnings
-from asyncio.events import _set_running_loop  # pyright: ignore[reportPrivateUsage]  # see "Extending asyncio"
 from contextlib import contextmanager
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
@@ -29,10 +27,15 @@ LOADED_AS = "__mp_main__"
 """The name that multiprocessing uses too: programs may know it."""
 
 
+_ADVICE = ". Say `"
+"""How `atomizer.run` goes on: with what helps where a loop runs indeed."""
+
+
 class UnguardedProgram(RuntimeError):
     """The program's main module could not be loaded in a child process: it seems to have started the program again."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, error: RuntimeError) -> None:
+        reason = str(error).partition(_ADVICE)[0].rstrip(".")
         super().__init__(
             f"a child process loads the program's main module to find its atoms, and that failed: {reason}. "
             "If the module starts the program whenever it is loaded, put what starts it under a guard:\n\n"
@@ -63,10 +66,10 @@ def load_main(main: MainModule | None) -> ModuleType:
             with _no_start():
                 SourceFileLoader(LOADED_AS, os.fsdecode(main.path)).exec_module(module)
         except RuntimeError as error:
-            reason = str(error)
+            unguarded = UnguardedProgram(error)
         else:
             return module
-    raise UnguardedProgram(reason)
+    raise unguarded
 
 
 def _empty(main: MainModule) -> ModuleType:
@@ -89,7 +92,10 @@ class _Loading:
 @contextmanager
 def _no_start() -> Generator[None]:
     """Have a loop count as running, that never runs."""
-    loop = asyncio.new_event_loop()
+    from asyncio import new_event_loop  # noqa: PLC0415  # who has no atoms there can do without
+    from asyncio.events import _set_running_loop  # noqa: PLC0415  # pyright: ignore[reportPrivateUsage]  # see its text
+
+    loop = new_event_loop()
     _set_running_loop(loop)
     _Loading.is_under_way = True
     try:

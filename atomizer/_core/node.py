@@ -16,6 +16,7 @@ from ..events import RuntimeFaulted
 from ..processors import usable_cpus
 from .alarm import Alarm
 from .answering import Answers
+from .at_once import AtOnce
 from .correlation import Correlation
 from .flights import Flights
 from .granting import Granting
@@ -230,9 +231,21 @@ class Node:
         if self._serve:
             credits = self._granting.credits()
             link.plan({route: credits[route.name] for route in self._routes(conductor)})
-            self._pumps[conductor.name] = Pump(link, slots=self.slots, line=self._line, tasks=self.tasks)
+            self._pumps[conductor.name] = self._make_pump(link)
         self._keepers[conductor.name] = self.tasks.start(link.keep(), f"atomizer keeper {conductor.name}")
         return link
+
+    def _make_pump(self, link: Link) -> Pump:
+        pump = Pump(link, slots=self.slots, line=self._line, tasks=self.tasks)
+        link.at_once = AtOnce(
+            pump,
+            slots=self.slots,
+            line=self._line,
+            tasks=self.tasks,
+            clock=self._settings.clock,
+            find=self._registry.find,
+        ).fly
+        return pump
 
     def _routes(self, conductor: Conductor) -> list[Route]:
         return [

@@ -10,9 +10,9 @@ from ..errors import Malformed
 from ..properties import Ending, Failure, FailureKind, Properties
 from ..registry import StateRefused
 from .confinement import FailedInChild
-from .disposition import interruption, is_cancellation, raised, result_too_large, sendable
+from .disposition import interruption, is_cancellation, is_over_soft_limit, raised, result_too_large, sendable
 from .identity import Phase
-from .softening import is_over_soft_limit, over_soft_limit
+from .softening import over_soft_limit
 
 if TYPE_CHECKING:
     from ..electron import Electron

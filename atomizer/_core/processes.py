@@ -17,14 +17,16 @@ from anyio import get_cancelled_exc_class
 from msgspec import structs
 
 from ..bounds import DEFAULT_BOUNDS, Bounds
+from ..electron import JSON
 from ..errors import NotRunning
 from .child_process import Answer, ChildProcess
 from .death import ProcessDied
-from .framing import Call, ChildSettings
+from .framing import ChildSettings
 from .launching import main_module
 from .main_module import refuse_while_loading
 
 if TYPE_CHECKING:
+    from ..properties import Failure
     from .tasks import Tasks
 
 __all__ = ("Answer", "Process", "ProcessDied", "Processes")
@@ -190,13 +192,18 @@ class Processes:
         """Take the one that was used last: its caches are warm, and one that was started ahead waits until needed."""
         child = self._idle.pop()
         self._busy.add(child)
-        if self._calls_each and child not in self._replaced and self._calls_left(child) <= self._calls_each // 10:
-            self._replaced.add(child)
-            self._start()
+        if self._calls_each and self._calls_left(child) <= self._calls_each // 10:
+            self._replace_ahead(child)
         return child
 
     def _calls_left(self, child: ChildProcess) -> int:
         return self._calls_each - child.calls - 1
+
+    def _replace_ahead(self, child: ChildProcess) -> None:
+        """Start the successor of a child process that still runs something."""
+        if child not in self._replaced and not self._is_closed:
+            self._replaced.add(child)
+            self._start()
 
     def _replace(self, child: ChildProcess) -> None:
         if not child.ended.done():
@@ -220,7 +227,7 @@ class Processes:
         """Start a child process. Returns what there is instead, if that is not possible."""
         settings = structs.replace(self._settings, references=list(self._known))
         try:
-            child = ChildProcess(self._loop, settings, self._has_started, self._has_ended)
+            child = ChildProcess(self._loop, settings, self._has_started, self._replace_ahead, self._has_ended)
         except OSError as error:
             return ProcessDied(f"could not be started: {error}")
         self.started += 1
@@ -273,9 +280,35 @@ class Process:
         self._child = child
         self._is_given_back = False
 
+    def has_loaded(self, reference: str) -> bool:
+        """Whether it calls a function without importing anything first."""
+        return isinstance(self._child, ProcessDied) or self._child.has_loaded(reference)
+
+    async def load(self, reference: str) -> Failure | None:
+        """
+        Have a function loaded, and wait for it: for a minute at most, then the process is killed.
+
+        Args:
+            reference: The function as `module:qualname`; `__main__` is the program's main module.
+
+        Returns:
+            Why it cannot be loaded; None if it is.
+
+        Raises:
+            ProcessDied: The process ended meanwhile, or could not be started.
+
+        Cancellation: the process is killed, at once.
+        """
+        if isinstance(self._child, ProcessDied):
+            raise self._child
+        failure = await self._child.load(reference)
+        if failure is None:
+            self._pool.learn(reference)
+        return failure
+
     async def call(self, reference: str, payload: bytes, content_type: str, soft_limit: float | None = None) -> Answer:
         """
-        Have a function called in the child process, and wait for what becomes of it.
+        Have a function called in the child process, and wait for what becomes of it. It is loaded first if it must be.
 
         Args:
             reference: The function as `module:qualname`; `__main__` is the program's main module.
@@ -290,10 +323,11 @@ class Process:
         """
         if isinstance(self._child, ProcessDied):
             raise self._child
-        answer = await self._child.call(Call(reference, content_type, payload, soft_limit or 0.0))
-        if answer.failure is None:
-            self._pool.learn(reference)
-        return answer
+        if not self._child.has_loaded(reference):
+            failure = await self.load(reference)
+            if failure is not None:
+                return Answer(b"", JSON, failure)
+        return await self._child.call(reference, content_type, payload, soft_limit or 0.0)
 
     def give_back(self) -> None:
         """Let the next have it. One that is dead or worn out is replaced. Giving it back again does nothing."""

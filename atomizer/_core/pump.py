@@ -76,6 +76,7 @@ class Pump:
             arrived = await self._wait(worker)
             while arrived is not None:
                 await self._line.fly(worker, *arrived, self._more)
+                await self._line.let_the_loop_turn()
                 arrived = None  # who waits keeps nothing of what it flew last
                 arrived = await self._wait(worker)
         finally:
@@ -130,13 +131,5 @@ class Pump:
             raise
 
     def _give_back(self, worker: Worker) -> None:
-        """Give back the slot that a worker has."""
-        if not worker.has_slot:
-            return
-        worker.has_slot = False
         CURRENT.set(None)
-        if worker.flight is None or worker.flight.hold is None:
-            self._slots.release()
-        else:
-            worker.flight.hold.end()
-        worker.flight = None
+        worker.give_back()

@@ -38,10 +38,18 @@ def tell_end_by_thread(loop: asyncio.AbstractEventLoop, process: Popen[bytes], o
     """Do the same with a thread that waits for the process."""
 
     def wait() -> None:
-        process.wait()
+        _wait(process)
         try:
             loop.call_soon_threadsafe(on_end)
         except RuntimeError:  # the loop is closed: nobody wants to know any more
             return
 
     threading.Thread(target=wait, name=f"atomizer reaps {process.pid}", daemon=True).start()
+
+
+def _wait(process: Popen[bytes]) -> None:
+    """Wait for a process, and where that is possible leave it to be reaped: its number is its own until then."""
+    if hasattr(os, "waitid"):
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    else:
+        process.wait()

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
 from ..errors import SoftLimitReached
 from ..properties import Ending, FailureKind
 from .disposition import failure_of
+from .soft_cancellation import SoftCancellation
 
 if TYPE_CHECKING:
     from ..electron import Electron
     from ..properties import Failure
     from .flight import Flight
 
-__all__ = ("SoftCancellation", "is_over_soft_limit", "over_soft_limit", "soften")
-
-
-class SoftCancellation(SoftLimitReached, asyncio.CancelledError):
-    """
-    The soft limit in a coroutine.
-
-    Thrown as another exception into a task group that waits for its tasks, it would leave them behind; a cancellation
-    ends them first. It bears the name under which authors catch it.
-    """
-
-    __module__ = SoftLimitReached.__module__
-    __qualname__ = SoftLimitReached.__qualname__
+__all__ = ("over_soft_limit", "soften")
 
 
 def soften(flight: Flight) -> None:
@@ -38,22 +26,6 @@ def soften(flight: Flight) -> None:
     assert identity is not None and electron is not None and registration is not None  # noqa: PT018, S101  # it runs
     if registration.definition.is_async:
         identity.interrupt(SoftCancellation(electron.soft_limit or 0.0))
-
-
-def is_over_soft_limit(error: BaseException) -> bool:
-    """Whether an atom let its soft limit through, perhaps out of a task group. By type: an exception may lie."""
-    pending = [error]
-    while pending:
-        each = pending.pop()
-        if type(each) in _GROUPS:
-            pending.extend(cast("BaseExceptionGroup[BaseException]", each).exceptions)
-        elif not issubclass(type(each), SoftLimitReached):
-            return False
-    return True
-
-
-_GROUPS = (ExceptionGroup, BaseExceptionGroup)
-"""And none that an author has made of them: it may do anything."""
 
 
 def over_soft_limit(error: BaseException, electron: Electron | None) -> Failure:

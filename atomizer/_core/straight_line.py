@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..conductor import Connection, Delivery
+    from ..electron import Electron
+    from ..registry import Registration
     from ..settings import Settings
     from .alarm import Alarm
     from .answering import Answers
@@ -41,7 +43,7 @@ __all__ = ("StraightLine", "Worker")
 
 _SETTLE = Verdict()
 _ACK = Settlement.ACK  # looked up on its class, a member costs as much as making a struct
-_TURN = 64  # flights after which a worker lets the loop turn: an atom that never suspends must not starve the others
+_TURN = 64  # flights after which a worker lets the loop turn
 
 
 class Worker(Struct, eq=False):
@@ -61,6 +63,17 @@ class Worker(Struct, eq=False):
     task: asyncio.Task[Any]
     flight: Flight | None = None
     has_slot: bool = False
+
+    def give_back(self) -> None:
+        """Give back the slot, if it has one."""
+        if not self.has_slot:
+            return
+        self.has_slot = False
+        if self.flight is None or self.flight.hold is None:
+            self.slots.release()
+        else:
+            self.flight.hold.end()
+        self.flight = None
 
 
 class StraightLine:
@@ -90,6 +103,12 @@ class StraightLine:
         self._cancelled = cancelled.since
         self._since_turn = 0
 
+    async def let_the_loop_turn(self) -> None:
+        """Let others run after a number of flights: an atom that never suspends must not starve them."""
+        if self._since_turn >= _TURN:
+            self._since_turn = 0
+            await asyncio.sleep(0)
+
     async def fly(  # noqa: C901, PLR0912, PLR0915  # in one piece: see above
         self,
         worker: Worker,
@@ -115,7 +134,9 @@ class StraightLine:
         content_type, decode, encode = link.codec.content_type, link.codec.decode_electron, link.codec.encode_reply
         most_bytes, route_to = self._most_bytes, answers.route_to
         while True:
-            started_ns, left, deadline, registration = utc_ns(), inf, inf, None
+            started_ns, left, deadline = utc_ns(), inf, inf
+            electron: Electron | None = None
+            registration: Registration | None = None
             if delivery.content_type == content_type and not broadcast.listening and not cancelled:
                 try:
                     electron = decode(delivery.body, bounds)
@@ -127,7 +148,7 @@ class StraightLine:
                         registration = None
                 except Malformed:
                     pass  # it is read again below, and answered
-            if registration is None or registration.takes_turns:
+            if electron is None or registration is None or registration.takes_turns:
                 worker.flight = flight = flights.take_up(link, connection, delivery, slots, task)
                 await flights.fly(flight)
             else:
@@ -145,6 +166,7 @@ class StraightLine:
                         task, loop, copy_context(), electron.atom_id, registration.finish
                     )
                     if identity.begin(bond, (flight, electron, registration)):
+                        registration.suspends = True
                         await flights.finish(flight, identity)
                     result = identity.value
                     if result is None or flight.children is not None or len(result.body) > most_bytes:
@@ -182,10 +204,13 @@ class StraightLine:
                     finally:
                         flights.land(flight)
             self._since_turn += 1
-            if self._since_turn >= _TURN:
-                self._since_turn = 0
-                await asyncio.sleep(0)
-            if flight.hold is not None or slots.wanted or slots.free < 0 or task.cancelling():
+            if (
+                self._since_turn >= _TURN
+                or flight.hold is not None
+                or slots.wanted
+                or slots.free < 0
+                or task.cancelling()
+            ):
                 return
             following = more(connection)
             if following is None:

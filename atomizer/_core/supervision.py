@@ -53,6 +53,7 @@ class Link:
         codec: How bodies are written on it.
         most_bytes: The largest body it takes.
         connection: The live connection, or None.
+        at_once: Sends an electron and flies it in the same call, if it can be over then. None where none are taken.
         state: Where the conductor is.
         error: What ended the last connection, or failed the last attempt to open one.
     """
@@ -73,6 +74,7 @@ class Link:
         self.codec: Codec = conductor.codec
         self.most_bytes: int = conductor.max_body_bytes
         self.connection: Connection | None = None
+        self.at_once: Callable[[Frame, str], bool] | None = None
         self.state: LinkState = LinkState.CONNECTING
         self.error: ConductorError | None = None
         self._node = node

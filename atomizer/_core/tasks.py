@@ -19,20 +19,23 @@ class Tasks:
 
     A task that ends in an error it should not have is told to `on_fault`; a task group would cancel the others for it,
     and with them electrons that have nothing to do with it.
+
+    Attributes:
+        context: The runtime's own.
     """
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, context: Context, on_fault: Callable[[BaseException], None]
     ) -> None:
+        self.context: Context = context
         self._loop = loop
-        self._context = context
         self._on_fault = on_fault
         self._running: dict[asyncio.Task[Any], None] = {}
 
     def start(self, coroutine: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
         """Start a task in a copy of the runtime's own context, so that nothing leaks from its starter."""
         # not by the loop's factory: an eager one would run it here and now, before its starter knows of it
-        task = asyncio.Task(coroutine, loop=self._loop, name=name, context=self._context.copy())
+        task = asyncio.Task(coroutine, loop=self._loop, name=name, context=self.context.copy())
         self._running[task] = None
         task.add_done_callback(self._ended)
         return task

@@ -9,17 +9,12 @@ from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .ended import Ended
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ("Threads", "run_in_thread")
-
-
-class Ended(NamedTuple):
-    """How a call ended. A value of its own, because a future refuses a `StopIteration`."""
-
-    value: object
-    error: BaseException | None
 
 
 class Call(NamedTuple):

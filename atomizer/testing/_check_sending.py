@@ -215,6 +215,32 @@ async def the_nowait_twins_agree(bench: Bench) -> None:
             await nothing_comes(bench, other, "it was settled")
 
 
+@check
+async def what_is_sent_and_taken_is_a_delivery(bench: Bench) -> None:
+    """`send_and_take` brings its own frame in the place of a call that waits, to be settled; or does nothing."""
+    route = work(bench)
+    async with bench.node() as node:
+        await node.listen(route, 1)
+        async with underway(bench, node.receive(Lane.WORK)) as waiting:
+            await stillness(bench)
+            taken = node.send_and_take(frame_to(route, body=b"mine"))
+            if taken is None:
+                return
+            if (taken.body, taken.redelivered) != (b"mine", False):
+                raise CheckFailed(f"it took {taken.body!r}, redelivered={taken.redelivered}")
+            if node.send_and_take(frame_to(route)) is not None:
+                raise CheckFailed("it took a second one, and the credit is 1")
+            await stillness(bench)
+            if waiting.done():
+                raise CheckFailed("the call that waited was woken, and what came was taken")
+            await node.settle(taken, Settlement.REQUEUE)
+            again = await soon(bench, waiting, "receiving what was given back")
+            if (again.body, again.redelivered) != (b"mine", True):
+                raise CheckFailed(f"given back, it came as {again.body!r}, redelivered={again.redelivered}")
+            await node.settle(again, Settlement.ACK)
+            await nothing_comes(bench, node, "it was settled")
+
+
 CHECKS = (
     send_is_confirmed,
     many_may_send_at_once,
@@ -228,6 +254,7 @@ CHECKS = (
     a_body_that_is_too_large_is_refused,
     a_cancelled_send_harms_nothing_else,
     the_nowait_twins_agree,
+    what_is_sent_and_taken_is_a_delivery,
 )
 
 

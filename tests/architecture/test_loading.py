@@ -48,6 +48,20 @@ def test_first_name_loads_nothing_that_few_programs_need() -> None:
     assert not {"difflib", "importlib.metadata", "pathlib", "traceback", "urllib.parse"}.intersection(loaded)
 
 
+def test_module_of_atoms_loads_no_event_loop_in_a_child_process() -> None:
+    """Every child process pays for its start, and plain functions need no loop."""
+    loaded = python(
+        "import atomizer._core.child, sys\n"
+        "import atomizer\n"
+        "@atomizer.atom(id='tests.add', isolation='process', options=atomizer.Options(limit=1.0))\n"
+        "def add(a: int) -> int: return a\n"
+        "assert issubclass(atomizer.SoftLimitReached, Exception)\n"
+        "print(*sys.modules)"
+    )
+
+    assert not {"anyio", "asyncio", "atomizer.runtime", "concurrent.futures"}.intersection(loaded)
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["bench", "--help"], ["doctor", "--help"]])
 def test_help_loads_click_and_no_runtime(arguments: list[str]) -> None:
     """`--help` is there at once: it loads no event loop, no codec and none of the commands."""

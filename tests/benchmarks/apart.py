@@ -54,7 +54,8 @@ async def apart_engine() -> AsyncGenerator[Engine, None]:
         raise NotThere('not there yet: @atom(isolation="process")')
     settings = atomizer.Settings.from_env(slots=SLOTS, processes=PROCESSES)
     async with atomizer.Atomizer(answer_apart, settings=settings) as runtime:
-        yield Asked(partial(runtime.send, answer_apart.options(timeout=TIMEOUT)))
+        asked = answer_apart.options(timeout=TIMEOUT)
+        yield Asked(partial(runtime.send, asked), partial(runtime.run, asked))
 
 
 @asynccontextmanager

@@ -74,10 +74,21 @@ async def echo_later(text: str) -> str:
 
 
 class Asked:
-    """An engine that is asked by one call, whose answer is awaited when it is wanted."""
+    """
+    An engine that is asked by one call, whose answer is awaited when it is wanted.
 
-    def __init__(self, ask: Callable[[str], Awaitable[Awaitable[object]]]) -> None:
+    Args:
+        ask: Gives what can be awaited for the answer.
+        run: Asks and waits in one call, where an engine has a way of its own to do so.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[str], Awaitable[Awaitable[object]]],
+        run: Callable[[str], Awaitable[object]] | None = None,
+    ) -> None:
         self._ask = ask
+        self._run = run or self._ask_and_wait
 
     async def many(self, electrons: int) -> None:
         """Ask in windows, as wide as may be outstanding."""
@@ -89,7 +100,10 @@ class Asked:
 
     async def one(self) -> None:
         """Ask, and wait for the answer."""
-        await (await self._ask(TEXT))
+        await self._run(TEXT)
+
+    async def _ask_and_wait(self, text: str) -> object:
+        return await (await self._ask(text))
 
 
 def atomizer_engine(atom: Any = echo, *, timeout: float | None = TIMEOUT) -> Open:
@@ -105,7 +119,7 @@ def atomizer_engine(atom: Any = echo, *, timeout: float | None = TIMEOUT) -> Ope
     async def opened() -> AsyncGenerator[Engine, None]:
         asked = atom if timeout is None else atom.options(timeout=timeout)
         async with atomizer.Atomizer(atom, settings=atomizer.Settings(slots=SLOTS)) as runtime:
-            yield Asked(partial(runtime.send, asked))
+            yield Asked(partial(runtime.send, asked), partial(runtime.run, asked))
 
     return opened
 

@@ -232,6 +232,11 @@ class LosesTheSink(Passing):
         return self.inner.reply_sink(route, lambda delivery: None)
 
 
+class TakesBeyondItsCredit(Passing):
+    def send_and_take(self, frame: Frame) -> Delivery | None:
+        return Delivery(frame.to, frame.body, frame.content_type, frame.id)
+
+
 class LeavesATask(Passing):
     left: ClassVar[set[asyncio.Task[Any]]] = set()
 
@@ -531,6 +536,7 @@ FOUND_BY: dict[type[Passing], tuple[str, ...]] = {
     DropsWhenFull: ("a_full_route_makes_senders_wait_or_refuses",),
     CutsLongBodies: ("a_mebibyte_arrives_unchanged",),
     SendsWhatItDeclines: ("the_nowait_twins_agree",),
+    TakesBeyondItsCredit: ("what_is_sent_and_taken_is_a_delivery",),
     ForgetsTheDelay: ("a_delay_is_kept",),
     ForgetsThePriority: ("priority_goes_before",),
     ForgetsTheKey: ("a_key_goes_to_one_listener_in_order", "a_key_goes_one_at_a_time"),

@@ -109,9 +109,9 @@ BUGS = {
         '    if not reply_to or (properties.failure is not None and properties.failure.kind == "cancelled"):\n',
     ),
     "keeps a slot when its atom has failed": Bug(
-        "_core/pump.py",
-        "            self._slots.release()\n",
-        "            if worker.flight is None or worker.flight.told is None:\n                self._slots.release()\n",
+        "_core/straight_line.py",
+        "            self.slots.release()\n",
+        "            if self.flight is None or self.flight.told is None:\n                self.slots.release()\n",
     ),
     "does not lend the slot of who waits": Bug(
         "handle.py",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 KILLS = int(os.environ.get("ATOMIZER_TEST_KILLS", "100"))
-"""Each costs the start of a Python; a thousand take some minutes."""
+"""Each costs the start of a Python: `nox -s kills` has a thousand."""
 
 PARENT = """
 import asyncio, sys
@@ -59,6 +59,25 @@ def test_a_child_process_dies_with_a_parent_that_is_killed(function: Callable[[]
     os.close(descriptor)
 
     assert dead
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread sees to it, which the GIL may hold up")
+@pytest.mark.parametrize(
+    "function", [child_atoms.start_program_and_wait, child_atoms.start_program_and_keep_the_interpreter]
+)
+def test_the_programs_of_an_atom_die_with_a_parent_that_is_killed(function: Callable[[], None]) -> None:
+    """The kernel ends the whole group, whatever the atom does."""
+    command = [sys.executable, "-c", PARENT, name_of(function)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        descriptors = [os.pidfd_open(int(parent.stdout.readline())) for _ in range(2)]
+        parent.kill()
+        parent.wait()
+        dead = [select.select([descriptor], [], [], 1.0)[0] for descriptor in descriptors]
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+    assert all(dead)
 
 
 @pytest.mark.timeout(120 + KILLS)
@@ -151,7 +170,7 @@ async def test_cancels_while_child_processes_start_leave_nothing() -> None:
 
 
 async def test_a_kill_is_over_within_fifty_milliseconds_of_its_limit() -> None:
-    """The middle one of nine: the machine may have other things to do."""
+    """All of nine but one: the machine may have other things to do."""
     taken: list[float] = []
     async with pool() as processes:
         for _ in range(9):
@@ -163,4 +182,4 @@ async def test_a_kill_is_over_within_fifty_milliseconds_of_its_limit() -> None:
             taken.append(time.monotonic() - began)
             process.give_back()
 
-    assert sorted(taken)[4] < 0.15
+    assert sorted(taken)[-2] < 0.15

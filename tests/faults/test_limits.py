@@ -14,6 +14,7 @@ import atomizer
 from atomizer import Atomizer, Failure, MemoryConductor, Settings
 
 from .killed_atoms import asleep, busy, busy_thread, die, echo, fail, one_at_a_time, patient, square
+from .slow_atoms import slow_to_load
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 ATOMS = (asleep, busy, busy_thread, die, echo, fail, one_at_a_time, patient, square)
 KILLS = int(os.environ.get("ATOMIZER_TEST_KILLS", "25"))
-"""Each costs the start of a Python; a thousand take some minutes."""
+"""Each costs the start of a Python: `nox -s kills` has a thousand."""
 SETTINGS = Settings(processes=2, grace=5.0, cancel_grace=0.2, max_payload_bytes=1_000_000)
 
 
@@ -114,18 +115,38 @@ async def test_a_soft_limit_is_raised_in_the_child_process(atom: Any) -> None:
 
 
 async def test_a_soft_limit_that_is_let_through_in_the_child_process_is_over_time(tmp_path: Path) -> None:
-    """The process lives on."""
+    """In the words in which it is said of every atom; and the next electron has a process that is as it should be."""
     async with Atomizer(*ATOMS, settings=SETTINGS) as runtime:
         limited = busy.options(soft_limit=0.05, limit=20.0)
         failure = await failure_of(runtime.run(limited, str(tmp_path / "pid"), 60.0))
         pid = int((tmp_path / "pid").read_text())
         await failure_of(runtime.run(limited, str(tmp_path / "pid"), 60.0))
 
-        assert int((tmp_path / "pid").read_text()) == pid
+        assert int((tmp_path / "pid").read_text()) != pid
 
     assert (failure.kind, failure.ending) == ("timed_out", "stopped")
     assert failure.message == "it ran over its soft limit of 0.05 s"
     assert failure.type == "atomizer.errors.SoftLimitReached"
+
+
+async def test_the_limit_counts_from_when_the_atom_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long that takes: no electron pays for it with its life."""
+    monkeypatch.setenv("ATOMIZER_TEST_LOAD_SECONDS", "0.3")
+    async with Atomizer(slow_to_load, settings=Settings(processes=1)) as runtime:
+        assert await runtime.run(slow_to_load.options(limit=0.2), 1) == 1
+        failure = await failure_of(runtime.run(slow_to_load.options(limit=0.2), -1))
+
+    assert (failure.message, failure.ending) == ("it ran over its limit", "killed")
+
+
+async def test_a_load_that_does_not_end_is_over_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next electron of another atom is not held up."""
+    monkeypatch.setenv("ATOMIZER_TEST_LOAD_SECONDS", "60")
+    async with Atomizer(slow_to_load, square, settings=Settings(processes=1)) as runtime:
+        failure = await failure_of(runtime.run(slow_to_load.options(timeout=0.5, limit=30.0), 1))
+        assert await runtime.run(square, 3) == 9
+
+    assert (failure.kind, failure.message, failure.ending) == ("timed_out", "it ran over its deadline", "killed")
 
 
 @pytest.mark.parametrize(
@@ -292,6 +313,6 @@ async def test_abandoned_threads_hold_their_slots_until_they_end_and_turn_health
         after, abandoned = runtime.health(), runtime.statistics().abandoned
 
     assert not health.ok
-    assert "abandoned" in health.reasons[0]
+    assert health.reasons[0].startswith("abandoned atoms hold 2 of 4 slots: ")
     assert free_meanwhile == 2  # of four
     assert (after.ok, abandoned, slots.free) == (True, 0, 4)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import builtins
+import contextlib
 import contextvars
 import ctypes
+import fcntl
+import io
 import os
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -206,12 +211,134 @@ def fork_and_return() -> int:
 
 def litter() -> str:
     """Change everything that can be changed."""
-    was = f"{variable.get()}, {Path.cwd()}"
+    handlers = [signal.getsignal(number) for number in (signal.SIGALRM, signal.SIGUSR1, signal.SIGTERM)]
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+    was = (
+        f"{variable.get()}, {Path.cwd()}, {os.umask(0)}, {handlers}, {blocked}, {os.environ.get('LITTER')}, {sys.argv}"
+    )
+    print("printed", end="")
     variable.set("changed")
     os.chdir("/")
+    os.environ["LITTER"] = "left"
     signal.signal(signal.SIGALRM, signal.SIG_IGN)
-    print("printed", end="")
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    sys.stdout = sys.stderr = io.StringIO()
     return was
+
+
+def set_timer(timer: int, seconds: float) -> None:
+    """Have a signal come."""
+    signal.setitimer(timer, seconds)
+
+
+def leave_thread() -> int:
+    """Leave a thread that runs on."""
+    threading.Thread(target=threading.Event().wait, args=(20,), daemon=True).start()
+    return os.getpid()
+
+
+def close_output() -> int:
+    """Close what belongs to all."""
+    sys.stdout.close()
+    return os.getpid()
+
+
+async def leave_stubborn_task() -> int:
+    """Leave a task that is not to be cancelled."""
+
+    async def stay() -> None:
+        while True:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(20)
+
+    leave_stubborn_task.task = asyncio.create_task(stay())  # type: ignore[attr-defined]
+    await asyncio.sleep(0)
+    return os.getpid()
+
+
+async def leave_task_that_cleans_up(mark: str) -> None:
+    """Leave a task that needs some time to end."""
+
+    async def clean_up() -> None:
+        try:
+            await asyncio.sleep(20)
+        finally:
+            await asyncio.sleep(0.05)
+            touch(mark)
+
+    leave_task_that_cleans_up.task = asyncio.create_task(clean_up())  # type: ignore[attr-defined]
+    await asyncio.sleep(0)
+
+
+def use_thread() -> int:
+    """Start a thread, and wait for no more than its end."""
+    thread = threading.Thread(target=threading.Event().wait, args=(0.001,))
+    thread.start()
+    return os.getpid()
+
+
+async def use_threads_of_the_loop() -> int:
+    """Call what blocks."""
+    return await asyncio.to_thread(os.getpid)
+
+
+def forge() -> int:
+    """Write what looks like an answer."""
+    body = b"5"
+    for kind in range(1, 7):
+        for descriptor in range(3, 100):
+            with contextlib.suppress(OSError):
+                os.write(descriptor, struct.pack("!BQQ", kind, 1, len(body)) + body)
+    return 1
+
+
+def save_until(bell: str) -> str:
+    """Be busy until told that it is too long, and then save until nobody listens to the bell."""
+    try:
+        while True:
+            pass
+    except atomizer.SoftLimitReached:
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        with Path(bell).open("wb", buffering=0) as end, contextlib.suppress(BrokenPipeError):
+            while True:
+                end.write(b".")
+                threading.Event().wait(0.001)
+    return "saved"
+
+
+async def in_group(is_busy: bool) -> list[str]:
+    """Be told in the body of a task group."""
+    said: list[str] = []
+
+    async def clean_up() -> None:
+        try:
+            await asyncio.sleep(20)
+        finally:
+            await asyncio.sleep(0.01)
+            said.append("child")
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(clean_up())
+            await asyncio.sleep(0)
+            while is_busy:
+                pass
+    except* atomizer.SoftLimitReached:  # some Pythons make a group of it if the body itself was told
+        said.append("caught")
+    return said
+
+
+def start_program(bell: str) -> None:
+    """Start a program that inherits the bell, and leave it."""
+    with Path(bell).open("wb", buffering=0) as end:
+        subprocess.Popen(["sleep", "20"], pass_fds=[end.fileno()])
+        end.write(b".")
+
+
+def break_python() -> None:
+    """Change what nobody can do without."""
+    builtins.len = lambda _: 1 // 0  # type: ignore[assignment]
 
 
 @atomizer.atom(id="tests.litter_on_the_loop")
@@ -250,8 +377,9 @@ def wait_for_nothing() -> None:
 
 def wait_without_the_kernel() -> None:
     """Have the kernel forget what to do when the parent dies, and wait."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, 0, 0, 0, 0)
+    for descriptor in range(3, 20):
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) & ~os.O_ASYNC)
     wait_for_nothing()
 
 
@@ -259,3 +387,15 @@ def wait_with_the_interpreter() -> None:
     """Keep every other thread from running."""
     print(os.getpid(), flush=True)
     ctypes.PyDLL(None).usleep(20_000_000)
+
+
+def start_program_and_wait() -> None:
+    """Start a program, say who it is and who this is, and wait."""
+    print(subprocess.Popen(["sleep", "20"]).pid)
+    wait_for_nothing()
+
+
+def start_program_and_keep_the_interpreter() -> None:
+    """Start a program, and keep every other thread from running."""
+    print(subprocess.Popen(["sleep", "20"]).pid)
+    wait_with_the_interpreter()

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from atomizer._core.channel import Channel
-from atomizer._core.framing import ANSWER, JSON_RESULT, LENGTH, RAW_RESULT, Call, read_call, write_call
+from atomizer._core.framing import (
+    ANSWER,
+    CALL,
+    JSON_RESULT,
+    LENGTH,
+    RAW_RESULT,
+    Request,
+    read_request,
+    write_request,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -40,20 +49,20 @@ def line(most: int = 1_000_000) -> Generator[Line]:
     channel.close()
 
 
-def answer(kind: int, body: bytes) -> bytes:
+def answer(kind: int, body: bytes, number: int = 0) -> bytes:
     """Write an answer as a child does."""
-    return ANSWER.pack(kind, len(body)) + body
+    return ANSWER.pack(kind, number, len(body)) + body
 
 
-async def test_a_call_is_read_as_it_was_written() -> None:
+async def test_a_request_is_read_as_it_was_written() -> None:
     """The payload follows as it is."""
-    call = Call("module:näme", "application/json", b"payload", 1.5)
+    request = Request(CALL, 1 << 62, "module:näme", "application/json", b"payload", 1.5)
     with line() as (channel, end, _, _):
-        channel.send(write_call(call), call.payload)
+        channel.send(write_request(request), request.payload)
         received = end.recv(1_000)
 
     assert LENGTH.unpack_from(received)[0] == len(received) - LENGTH.size
-    assert read_call(memoryview(received)[LENGTH.size :]) == call
+    assert read_request(memoryview(received)[LENGTH.size :]) == request
 
 
 async def test_answers_are_put_together_wherever_they_are_torn() -> None:
@@ -78,7 +87,9 @@ async def test_answers_are_put_together_wherever_they_are_torn() -> None:
         (b"", False, b""),
         (answer(JSON_RESULT, b"[1]")[:-1], False, b""),
         (b"Fatal Python error: " + b"x" * 20_000, False, b"Fatal Python error: " + b"x" * 15_980),
-        (ANSWER.pack(JSON_RESULT, 1_000_001), True, b""),
+        (ANSWER.pack(JSON_RESULT, 0, 1_000_001), True, b""),
+        (answer(JSON_RESULT, b"[1]", number=1), True, b""),
+        (b"Fatal " + answer(JSON_RESULT, b"[1]"), True, b""),
     ],
 )
 async def test_an_end_is_told_once(sent: bytes, is_garbled: bool, last_words: bytes) -> None:

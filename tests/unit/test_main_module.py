@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -101,6 +102,54 @@ def test_a_program_without_a_guard_is_shown_the_guard(tmp_path: Path, start: str
     printed = run("script.py", folder=tmp_path)
 
     assert printed.count('put what starts it under a guard:\n\nif __name__ == "__main__":\n    anyio.run(main)\n') == 3
+
+
+def test_the_advice_of_another_case_is_left_out(tmp_path: Path) -> None:
+    """`atomizer.run` says what helps where a loop runs, and none does here."""
+    (tmp_path / "script.py").write_text(
+        PROGRAM + "import atomizer; asyncio.run(main()) if __name__ == '__main__' else atomizer.run('tests.nothing')"
+    )
+
+    printed = run("script.py", folder=tmp_path)
+
+    assert "and one is running here. If the module starts the program whenever it is loaded" in printed
+    assert "async with" not in printed
+
+
+def test_an_atom_under_the_guard_is_told_of_the_guard(tmp_path: Path) -> None:
+    """It is there in the program, and not in its child processes."""
+    program = PROGRAM + 'if __name__ == "__main__":\n    def argue() -> None: ...\n    asyncio.run(main())\n'
+    (tmp_path / "script.py").write_text(program.replace("def argue() -> str", "def elsewhere() -> str"))
+
+    printed = run("script.py", folder=tmp_path)
+
+    assert "the program's main module has no 'argue' when a child process loads it" in printed
+    assert 'an atom is written outside of `if __name__ == "__main__":`, above it' in printed
+
+
+ATOM = """
+import atomizer
+@atomizer.atom
+def add(): ...
+print(atomizer.atom_id(add))
+try:
+    atomizer.register(atomizer.atom(isolation="process")(add.__wrapped__))
+except atomizer.RegistrationRefused as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("start", ["piped in", "typed in", "packed"])
+def test_an_atom_in_no_file_is_refused_when_it_is_registered(tmp_path: Path, start: str) -> None:
+    """Not when it is called; and its id names no file that there is not."""
+    with zipfile.ZipFile(tmp_path / "program.zip", "w") as archive:
+        archive.writestr("__main__.py", ATOM)
+    command = {"piped in": ["-"], "typed in": ["-c", ATOM], "packed": ["program.zip"]}[start]
+
+    printed = run(*command, folder=tmp_path, program=ATOM)
+
+    assert printed.splitlines()[0] == "__main__.add"
+    assert "add was typed in, piped in or packed into an archive, and a child process imports files" in printed
 
 
 def test_a_main_module_that_cannot_be_loaded_is_answered(tmp_path: Path) -> None:

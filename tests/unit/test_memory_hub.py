@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from atomizer.conductor import Capability, Delivery, Durability, Frame, Lane, Route, Settlement, Spread
-from atomizer.errors import ConductorClosed, ConductorUnavailable, NobodyThere
+from atomizer.errors import ConductorBroken, ConductorClosed, ConductorUnavailable, NobodyThere
 from atomizer.memory import MemoryConductor
 from atomizer.testing.clock import VirtualLoop, current_clock, on_virtual_time
 
@@ -514,3 +514,47 @@ async def test_reprs_show_the_state() -> None:
         assert repr(conductor) == "<MemoryConductor 'orders' <Hub 1 connections, 2 routes, 1 frames waiting>>"
         assert "live" in repr(connection)
         assert "work:atom: 1 of 2 unsettled" in repr(connection)
+
+
+async def test_a_frame_is_sent_and_taken_only_where_it_would_come_next() -> None:
+    """Not past what waits, not from others who listen, not beyond the credit, and none that is special."""
+    hub = MemoryConductor()
+    async with hub.connect() as node, hub.connect() as other:
+        assert node.send_and_take(frame("nobody")) is None
+        await node.listen(WORK, 2)
+        assert node.send_and_take(frame("no receiver")) is None
+        receiving = asyncio.create_task(node.receive(Lane.WORK))
+        await asyncio.sleep(0)
+
+        taken = node.send_and_take(frame("first"))
+
+        assert taken is not None
+        assert (taken.id, taken.count, taken.redelivered) == ("first", 0, False)
+        assert node.send_and_take(frame("keyed", key="k")) is None
+        assert node.send_and_take(frame("late", delay=1.0)) is None
+        assert other.send_and_take(frame("others")) is None
+        await other.listen(WORK, 1)
+        assert node.send_and_take(frame("shared")) is None
+        await other.unlisten(WORK)
+        await node.send(frame("second"))
+        assert node.send_and_take(frame("third")) is None
+        assert (await receiving).id == "second"
+        await node.settle(taken, Settlement.ACK)
+
+
+async def test_what_was_sent_and_taken_comes_again_after_a_cut() -> None:
+    """Counted and marked, as any other."""
+    hub = MemoryConductor()
+    async with hub.connect() as node:
+        await node.listen(WORK, 1)
+        receiving = asyncio.create_task(node.receive(Lane.WORK))
+        await asyncio.sleep(0)
+        assert node.send_and_take(frame("once")) is not None
+        hub.cut(node)
+        await asyncio.wait((receiving,))
+        assert isinstance(receiving.exception(), ConductorBroken)
+        async with hub.connect() as next_one:
+            await next_one.listen(WORK, 1)
+            again = await next_one.receive(Lane.WORK)
+
+    assert (again.id, again.count, again.redelivered) == ("once", 1, True)

@@ -207,20 +207,37 @@ async def test_a_soft_limit_can_be_caught(function: Callable[..., Any], result: 
     "function", [child_atoms.run_too_long, child_atoms.wait_too_long, child_atoms.run_too_long_on_the_loop]
 )
 async def test_a_soft_limit_that_is_not_caught_is_an_overrun(function: Callable[..., Any]) -> None:
-    """The trace says where the atom was, and the process goes on."""
+    """The trace says where the atom was."""
     async with pool() as processes:
-        before = await ask(processes, child_atoms.pid)
         process = await processes.take()
         answer = await call(process, function, soft_limit=0.02)
         process.give_back()
-        after = await ask(processes, child_atoms.pid)
 
     assert answer.failure is not None
     assert answer.failure.kind == FailureKind.TIMED_OUT
     assert answer.failure.message == "it ran over its soft limit of 0.02 s"
     assert f"in {function.__name__}" in answer.failure.trace
     assert "_core" not in answer.failure.trace
-    assert before == after
+
+
+async def test_a_process_that_was_told_of_its_soft_limit_is_replaced_by_one_started_meanwhile(tmp_path: Path) -> None:
+    """It may have been told in the middle of anything, with a lock in its hands."""
+    bell = Bell(tmp_path)
+    async with pool() as processes:
+        before = await ask(processes, child_atoms.pid)
+        process = await processes.take()
+        saving = asyncio.create_task(call(process, child_atoms.save_until, bell.path, soft_limit=0.02))
+        assert await bell.rung()
+        while not processes.idle:
+            await asyncio.sleep(0.001)
+        bell.close()
+        answer = await saving
+        process.give_back()
+        after, started = await ask(processes, child_atoms.pid), processes.started
+
+    assert answer.body == b'"saved"'
+    assert before != after
+    assert started == 2
 
 
 async def test_a_soft_limit_never_hits_the_next_call() -> None:
@@ -326,6 +343,7 @@ async def test_a_process_that_holds_too_much_memory_is_replaced() -> None:
     ("function", "payload", "message"),
     [
         (child_atoms.end, 7, "ended itself with exit code 7"),
+        (child_atoms.break_python, msgspec.UNSET, "ended with exit code 1: the standard error says why"),
         (child_atoms.end_by, signal.SIGKILL, "by SIGKILL: not by us, so perhaps by the kernel because memory ran out"),
         (child_atoms.end_by, signal.SIGRTMIN + 1, f"was ended by signal {signal.SIGRTMIN + 1}"),
         (child_atoms.close_everything, msgspec.UNSET, "the atom closed a descriptor that it had not opened"),
@@ -364,8 +382,8 @@ async def test_a_crash_is_answered_with_the_place_it_happened() -> None:
     assert "_core" not in trace
 
 
-async def test_a_call_finds_nothing_of_the_one_before(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Not its folder, its context, or its handler of the alarm; and what it printed is out."""
+async def test_a_call_finds_its_process_as_the_modules_left_it(capfd: pytest.CaptureFixture[str]) -> None:
+    """Its folder, context, environment, file mask, streams and signals; and what was printed is out."""
     async with pool() as processes:
         process = await processes.take()
         first, second = [await call(process, child_atoms.litter) for _ in range(2)]
@@ -377,6 +395,109 @@ async def test_a_call_finds_nothing_of_the_one_before(tmp_path: Path, capfd: pyt
     assert f"as it was, {Path.cwd()}" in first.body.decode()
     assert printed == ("printedprinted", "")
     assert limited.failure is not None
+
+
+@pytest.mark.parametrize("timer", [signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF])
+async def test_a_timer_of_one_call_does_not_hit_the_next(timer: int) -> None:
+    """It is off when the atom has ended, and the process is the same."""
+    async with pool() as processes:
+        process = await processes.take()
+        await call(process, child_atoms.set_timer, {"timer": timer, "seconds": 0.05})
+        after = await call(process, child_atoms.last, 0.1)
+        process.give_back()
+
+    assert after.body == b"0.1"
+
+
+@pytest.mark.parametrize(
+    "function", [child_atoms.leave_thread, child_atoms.close_output, child_atoms.leave_stubborn_task]
+)
+async def test_a_process_that_cannot_be_put_in_order_is_replaced(function: Callable[..., Any]) -> None:
+    """It was left a thread, a stream that is closed, or a task that will not end."""
+    async with pool() as processes:
+        spoilt = await ask(processes, function)
+        after = await ask(processes, child_atoms.pid)
+
+    assert spoilt != after
+
+
+@pytest.mark.parametrize("function", [child_atoms.use_thread, child_atoms.use_threads_of_the_loop])
+async def test_a_process_whose_threads_have_ended_is_used_again(function: Callable[..., Any]) -> None:
+    """Those that `asyncio.to_thread` keeps end with the call."""
+    async with pool() as processes:
+        pids = {await ask(processes, function) for _ in range(3)}
+
+    assert len(pids) == 1
+
+
+async def test_a_stubborn_task_delays_no_answer() -> None:
+    """Not its own call's, and not the next one's."""
+    async with pool() as processes:
+        process = await processes.take()
+        async with asyncio.timeout(0.5):
+            await call(process, child_atoms.leave_stubborn_task)
+            await call(process, child_atoms.which_loop)
+        process.give_back()
+
+
+async def test_a_task_that_is_left_cleans_up_before_its_process_ends(tmp_path: Path) -> None:
+    """Once everything is answered, it has a second."""
+    mark = tmp_path / "mark"
+    async with pool() as processes:
+        await ask(processes, child_atoms.leave_task_that_cleans_up, str(mark))
+
+    assert mark.exists()
+
+
+async def test_an_answer_cannot_be_written_by_an_atom() -> None:
+    """Each has a number, which the atom is not told."""
+    async with pool() as processes:
+        process = await processes.take()
+        with pytest.raises(ProcessDied, match="wrote to a descriptor that it had not opened"):
+            await call(process, child_atoms.forge)
+        process.give_back()
+
+
+async def test_a_soft_limit_ends_the_tasks_of_a_group_before_the_atom_goes_on() -> None:
+    """As it does in the runtime's own process."""
+    async with pool() as processes:
+        process = await processes.take()
+        waiting, running = [
+            await call(process, child_atoms.in_group, is_busy, soft_limit=0.02) for is_busy in (False, True)
+        ]
+        process.give_back()
+
+    assert msgspec.json.decode(waiting.body) == ["child", "caught"]
+    assert msgspec.json.decode(running.body) == ["child", "caught"]
+
+
+async def test_the_programs_that_an_atom_has_started_end_with_its_process(tmp_path: Path) -> None:
+    """Also when it ends in peace."""
+    bell = Bell(tmp_path)
+    async with pool() as processes:
+        await ask(processes, child_atoms.start_program, bell.path)
+        rung = await bell.rung()
+    silence = await bell.rung()
+    bell.close()
+
+    assert (rung, silence) == (b".", b"")
+
+
+async def test_a_load_that_does_not_end_is_killed_when_nobody_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what was not loaded is not loaded ahead by the next process."""
+    (tmp_path / "never_loaded.py").write_text("import threading\nthreading.Event().wait(60)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    async with pool() as processes:
+        process = await processes.take()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await process.load("never_loaded:f")
+        process.give_back()
+        after = await ask(processes, child_atoms.multiply, {"number": 2})
+
+    assert after == 4
 
 
 async def test_a_coroutine_finds_nothing_of_the_one_before(tmp_path: Path) -> None:
@@ -562,4 +683,5 @@ async def test_where_the_system_has_no_descriptors_for_processes_a_thread_waits(
     tell_end_by_thread(asyncio.get_running_loop(), process, told.set)
     await told.wait()
 
-    assert process.returncode == 4
+    assert process.returncode is None  # its number is its own
+    assert process.wait() == 4

@@ -545,7 +545,8 @@ async def test_a_worker_that_somebody_else_cancels_gives_its_electron_back_and_i
         return len(ran)
 
     async with Atomizer(twice, settings=Settings(slots=1)) as runtime:
-        assert await runtime.run(twice) == 2
+        handle = await runtime.send(twice)
+        assert await handle == 2
         assert await runtime.run(twice) == 3
 
 
