@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from ..cancellation import cleanup
-from ..electron import JSON, RAW
-from ..properties import Failure
+from ...cancellation import cleanup
+from ...electron import JSON, RAW
+from ...properties import Failure
 from .channel import Channel
 from .death import ProcessDied, way_of_death
 from .framing import (
