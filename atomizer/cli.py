@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any, NoReturn
 
 import click
 
-from ._cli.complaint import FINDING, INTERRUPTED, Complaint, masked
-
-if TYPE_CHECKING:
-    from ._cli.serving import Voice
+from ._cli.complaint import FINDING, INTERRUPTED, UNWRITABLE, Complaint, masked
+from ._cli.voice import Unwritable, Voice, is_broken, let_go_of_broken_streams
 
 __all__ = ("main",)
 
@@ -21,21 +19,41 @@ Exit codes:
   2    wrong usage, or a setting out of its range
   3    a target cannot be imported or served, or holds no atoms
   4    the conductor is unknown or cannot be reached
+  5    standard output cannot be written; a node goes on without it
   130  Ctrl-C before there was anything to finish, or a second one
   143  a second SIGTERM
 """
 
 
 def _say(text: str) -> None:
-    click.echo(masked(text))
+    try:
+        click.echo(masked(text))
+    except (OSError, ValueError) as error:
+        raise Unwritable(error) from error
+
+
+def _write_note(text: str) -> None:
+    click.echo(masked(text), err=True)
 
 
 def _note(text: str) -> None:
-    click.echo(masked(text), err=True)
+    Voice(_say, _write_note).note(text)
 
 
 class _Commands(click.Group):
     """Commands whose complaints are one line, and whose names may be mistyped."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().main(*args, **kwargs)
+        except Unwritable as error:
+            _give_up(error)
+        except OSError as error:  # where click itself writes, as for --help
+            if not is_broken(sys.stdout, probe="\n"):
+                raise
+            _give_up(Unwritable(error))
+        finally:
+            let_go_of_broken_streams()
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -96,7 +114,7 @@ def run(targets: tuple[str, ...], conductor: str | None, said: tuple[str, ...], 
     from ._cli.serving import serve_targets
 
     flags = {name: value for name, value in given.items() if value is not None}
-    serve_targets(targets, conductor, fields_said(said) | flags, _voice(as_json=as_json))
+    serve_targets(targets, conductor, fields_said(said) | flags, Voice(_say, _write_note, as_json=as_json))
 
 
 @main.command()
@@ -152,7 +170,7 @@ def doctor(conductor: str | None, as_json: bool) -> None:
         click.get_current_context().exit(FINDING)
 
 
-def _voice(*, as_json: bool) -> Voice:
-    from ._cli.serving import Voice
-
-    return Voice(_say, _note, as_json)
+def _give_up(error: Unwritable) -> NoReturn:
+    if not error.reader_is_gone:
+        _note(f"atomizer: {error}")
+    sys.exit(UNWRITABLE)

@@ -325,22 +325,24 @@ class Overloaded(NotTaken):
 
 class TooLarge(NotTaken):
     """
-    A body is over the limit of the transport or of the settings.
+    A body is over the limit of the transport, or a payload over that of the settings.
 
     Attributes:
-        size_bytes: What the body weighs.
+        size_bytes: What it weighs.
         limit_bytes: What is allowed.
+        limit: Which limit that is, and where it is set.
     """
 
-    def __init__(self, size_bytes: int, limit_bytes: int) -> None:
+    def __init__(self, size_bytes: int, limit_bytes: int, limit: str = "max_body_bytes of the conductor") -> None:
         self.size_bytes = size_bytes
         self.limit_bytes = limit_bytes
-        super().__init__(size_bytes, limit_bytes)
+        self.limit = limit
+        super().__init__(size_bytes, limit_bytes, limit)
 
     def __str__(self) -> str:
         return (
-            f"{self.size_bytes:,} bytes are over the limit of {self.limit_bytes:,}: "
-            "send a reference to the data, or raise Settings.max_payload_bytes on both sides"
+            f"{self.size_bytes:,} bytes are over the limit of {self.limit_bytes:,} ({self.limit}): "
+            "send a reference to the data, or raise that limit on both sides"
         )
 
 

@@ -158,7 +158,7 @@ class MemoryConnection(Connection):
         if self._over is not None:
             raise self._error()
         if len(frame.body) > self._most_bytes:
-            raise TooLarge(len(frame.body), self._most_bytes)
+            raise TooLarge(len(frame.body), self._most_bytes, f"max_body_bytes of conductor {self._name!r}")
         queues = self._hub.queues_for(frame.to)
         if not queues and frame.to.lane not in _MAY_HAVE_NOBODY:
             raise NobodyThere(frame.to.name)

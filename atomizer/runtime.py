@@ -17,6 +17,7 @@ from ._core.stopping import stopped_by_signals, to_its_end
 from .asker import Asker
 from .bond import Asking
 from .bonded import RunningBond
+from .bounds import bounds_of
 from .conductor import Conductor
 from .errors import NotRunning
 from .events import AtomRegistered, AtomUnregistered, RuntimeStarted, RuntimeStopped, RuntimeStopping
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from .handle import Handle
     from .results import Results
 
-__all__ = ("Atomizer", "EventStream")
+__all__ = ("Atomizer", "EventStream", "with_room")
 
 
 class Atomizer(Asking):
@@ -369,14 +370,21 @@ def _conductors(conductor: Conductor | str | None, registry: Registry, settings:
     """Decide which conductors a runtime has, the one to use first in front."""
     registered = registry.conductors
     if conductor is None and not registered:
-        conductor = settings.url or MemoryConductor()
+        conductor = settings.url or with_room(MemoryConductor(), settings)
     if isinstance(conductor, str):
-        conductor = conductor_from_url(conductor)  # named in code, or by Settings.url
+        conductor = with_room(conductor_from_url(conductor), settings)  # named in code, or by Settings.url
     if conductor is None:
         return list(registered)
     if conductor not in registered:
         registry.register(conductor)
     return [conductor, *(other for other in registered if other is not conductor)]
+
+
+def with_room(conductor: Conductor, settings: Settings) -> Conductor:
+    """Let a hub of this process that nobody has made by hand carry what the settings allow, with what is around it."""
+    if isinstance(conductor, MemoryConductor):
+        conductor.max_body_bytes = max(conductor.max_body_bytes, bounds_of(settings).max_bytes)
+    return conductor
 
 
 def _new_name(settings: Settings) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ("BAD_TARGET", "FINDING", "INTERRUPTED", "NO_CONDUCTOR", "USAGE", "Complaint", "masked")
+__all__ = ("BAD_TARGET", "FINDING", "INTERRUPTED", "NO_CONDUCTOR", "UNWRITABLE", "USAGE", "Complaint", "masked")
 
 FINDING = 1
 """Something was found, failed or lost."""
@@ -14,6 +14,8 @@ BAD_TARGET = 3
 """A target cannot be imported or served, or holds no atoms."""
 NO_CONDUCTOR = 4
 """The conductor is unknown or cannot be reached."""
+UNWRITABLE = 5
+"""Standard output cannot be written."""
 INTERRUPTED = 130
 """Ctrl-C before anything was there to be finished."""
 

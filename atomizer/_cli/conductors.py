@@ -11,6 +11,7 @@ from ..conductor import Conductor
 from ..errors import ConductorUnknown
 from ..memory import MemoryConductor
 from ..registry import default_registry
+from ..runtime import with_room
 from ..schemes import GROUP, HOMES, conductor_from_url
 from ..settings import Settings
 from .complaint import NO_CONDUCTOR, Complaint
@@ -47,10 +48,9 @@ def chosen(url: str | None, settings: Settings, items: Sequence[object] = ()) ->
     Raises:
         Complaint: As `conductor_of`.
     """
-    if url:
-        return conductor_of(url)
     registered = default_registry.conductors or any(isinstance(item, Conductor) for item in items)
-    return None if registered or not settings.url else conductor_of(settings.url)
+    wanted = url or ("" if registered else settings.url)
+    return with_room(conductor_of(wanted), settings) if wanted else None
 
 
 def is_out_of_reach(first: Conductor | None, items: Sequence[object] = ()) -> bool:

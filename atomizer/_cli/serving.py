@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
@@ -16,29 +16,19 @@ from .fields import settings_of
 from .targets import collect, registry_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..events import Event
     from ..runtime import EventStream
+    from .voice import Voice
 
-__all__ = ("Voice", "serve_targets")
+__all__ = ("serve_targets",)
 
 _NAMED = 8  # atoms in the line for people
 _OUT_OF_REACH = (
     "the conductor is in the memory of this process, so nobody else can reach these atoms: "
     "name another with --conductor URL or ATOMIZER_URL"
 )
-
-
-class Voice(NamedTuple):
-    """Where a command's lines go."""
-
-    say: Callable[[str], None]
-    """Results."""
-    note: Callable[[str], None]
-    """Notes and errors."""
-    as_json: bool
-    """For machines."""
 
 
 def serve_targets(targets: Sequence[str], url: str | None, given: Mapping[str, object], voice: Voice) -> None:
@@ -106,11 +96,13 @@ def _line(event: Event, *, as_json: bool) -> str:
 
 
 def _part(runtime: Atomizer, voice: Voice) -> None:
-    now = runtime.statistics()
+    now, unwritten = runtime.statistics(), voice.unwritten
     if voice.as_json:
-        voice.say(json.dumps({"state": now.state, "node": now.node, "completed": now.completed, "failed": now.failed}))
+        figures = {"completed": now.completed, "failed": now.failed, "unwritten": unwritten}
+        voice.say(json.dumps({"state": now.state, "node": now.node, **figures}))
     else:
-        voice.say(f"stopped: node {now.node}, completed {now.completed}, failed {now.failed}")
+        lines = f", {unwritten} lines could not be written" if unwritten else ""
+        voice.say(f"stopped: node {now.node}, completed {now.completed}, failed {now.failed}{lines}")
 
 
 def _complaint(failure: Exception, *, entered: bool) -> Exception:

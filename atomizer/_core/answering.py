@@ -64,8 +64,8 @@ class Answers:
         link, reply_to = flight.link, flight.delivery.reply_to
         codec = link.codec
         body = codec.encode_reply(properties)
-        if len(body) > link.most_bytes:  # it fitted by itself, but not with what goes around it
-            body = codec.encode_reply(self._outcomes.too_large(flight, len(body), link.most_bytes))
+        if len(body) > link.most_bytes:
+            body = codec.encode_reply(self._outcomes.too_large_to_carry(flight, len(body)))
         return Frame(self.route_to(reply_to), body, codec.content_type, flight.delivery.id)
 
     async def _send(self, flight: Flight, frame: Frame) -> None:

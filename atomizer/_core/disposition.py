@@ -79,9 +79,12 @@ def raised(error: BaseException) -> Failure:
     return failure_of(error, kind=FailureKind.FAILED)
 
 
-def result_too_large(size_bytes: int, most_bytes: int) -> Failure:
-    """Describe a result that may not be sent."""
-    message = f"the result has {size_bytes:,} bytes, and {most_bytes:,} are allowed: return a reference to the data"
+def result_too_large(size_bytes: int, most_bytes: int, limit: str = "Settings.max_payload_bytes") -> Failure:
+    """Describe a result that may not be sent, and which limit it is over."""
+    message = (
+        f"the result has {size_bytes:,} bytes, and {most_bytes:,} are allowed ({limit}): "
+        "return a reference to the data, or raise that limit on both sides"
+    )
     return Failure(kind=FailureKind.RESULT_REFUSED, message=message)
 
 

@@ -127,7 +127,7 @@ class Outbound:
         """
         body, codec = payload.body, link.codec
         if len(body) > self._most_bytes:
-            raise TooLarge(len(body), self._most_bytes)
+            raise TooLarge(len(body), self._most_bytes, "Settings.max_payload_bytes")
         budget, deadline, deadline_ns = to.timeout, inf, None
         if parent is not None:
             budget = self._budget(to, parent)

@@ -47,6 +47,11 @@ class Outcomes:
         """The atom returned more than may be sent."""
         return self._failed(flight, result_too_large(size_bytes, most_bytes))
 
+    def too_large_to_carry(self, flight: Flight, size_bytes: int) -> Properties:
+        """The atom returned what may be sent by itself, but not with what goes around it."""
+        limit = f"max_body_bytes of conductor {flight.link.name!r}"
+        return self._failed(flight, result_too_large(size_bytes, flight.link.most_bytes, limit))
+
     def refused(self, flight: Flight, kind: FailureKind, message: str) -> Properties:
         """The atom was not started, or what it returned cannot be sent."""
         ending = Ending.STOPPED if kind is FailureKind.CANCELLED else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -11,10 +12,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from atomizer._cli.complaint import BAD_TARGET, FINDING, INTERRUPTED, NO_CONDUCTOR, USAGE, Complaint, masked
+from atomizer._cli.complaint import BAD_TARGET, FINDING, INTERRUPTED, NO_CONDUCTOR, UNWRITABLE, USAGE, Complaint, masked
+from atomizer._cli.voice import Voice
 from atomizer.cli import EXIT_CODES, main
 
 ROOT = Path(__file__).resolve().parents[2]
+CODES = (0, FINDING, USAGE, BAD_TARGET, NO_CONDUCTOR, UNWRITABLE, INTERRUPTED)
 
 
 def test_script_is_the_command_line() -> None:
@@ -41,7 +44,7 @@ def test_help_has_every_command_and_every_exit_code() -> None:
     shown = CliRunner().invoke(main, ["--help"]).output
 
     assert all(f"  {name}" in shown for name in ("run", "atoms", "bench", "doctor"))
-    assert all(f"  {code} " in shown for code in (0, FINDING, USAGE, BAD_TARGET, NO_CONDUCTOR, INTERRUPTED, 143))
+    assert all(f"  {code} " in shown for code in (*CODES, 143))
     assert all(line.strip() in shown for line in EXIT_CODES.splitlines() if line != "\b")
 
 
@@ -87,6 +90,52 @@ def test_url_with_a_password_is_not_repeated() -> None:
     assert ended.exit_code == NO_CONDUCTOR
     assert "nowhere://me:***@host/: no conductor answers to nowhere://" in ended.stderr
     assert "secret" not in ended.output
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--version"], ["--help"], ["run", "--help"], ["atoms", "tests.unit.atoms:add"], ["doctor"]]
+)
+def test_output_that_cannot_be_written_is_said_in_one_line(arguments: list[str]) -> None:
+    """Its disk may be full."""
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "atomizer", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            cwd=ROOT,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+
+    assert ended.returncode == UNWRITABLE
+    assert ended.stderr == "atomizer: standard output cannot be written: No space left on device\n"
+
+
+def test_reader_that_has_enough_is_told_nothing() -> None:
+    """As of `| head`."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "atomizer", "--version"], stdout=theirs, stderr=subprocess.PIPE, timeout=30, check=False
+    )
+    os.close(theirs)
+
+    assert (ended.returncode, ended.stderr) == (UNWRITABLE, b"")
+
+
+def test_voice_goes_on_without_what_cannot_be_written(tmp_path: Path) -> None:
+    """And counts it; a closed file raises in another way."""
+    closed = (tmp_path / "log").open("w")
+    closed.close()
+    said: list[str] = []
+    voice = Voice(said.append, lambda line: print(line, file=closed))
+
+    voice.note("lost")
+    voice.say("kept")
+
+    assert (said, voice.unwritten) == (["kept"], 1)
 
 
 def test_complaint_is_one_line() -> None:

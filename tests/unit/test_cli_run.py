@@ -139,7 +139,7 @@ def test_machines_get_json_lines(project: Project) -> None:
         "conductors": {"works": "ready"},
         "atoms": ["works.stop", "works.fail", "works.Asker"],
     }
-    assert stopped == {"state": "stopped", "node": "till-2", "completed": 1, "failed": 1}
+    assert stopped == {"state": "stopped", "node": "till-2", "completed": 1, "failed": 1, "unwritten": 0}
     assert note["kind"] == "note"
     assert (error["kind"], error["atom_id"], error["node"]) == ("failed", "works.fail", "till-2")
 
@@ -256,16 +256,27 @@ def wait() -> None: ...
     assert errors == "atomizer: interrupted\n"
 
 
-def test_worker_that_nobody_reads_ends_without_a_traceback(project: Project) -> None:
-    """As any program whose pipe is closed."""
-    folder = project(idle=IDLE)
+@pytest.mark.parametrize("broken", ["stdout", "stderr", "both"])
+def test_worker_that_nobody_reads_goes_on(project: Project, broken: str) -> None:
+    """What it says steers nothing: it serves until it is told to stop, and has then done what it was told to."""
+    folder = project(works=WORKS)
     ours, theirs = os.pipe()
     os.close(ours)
+    streams = {name: theirs for name in ("stdout", "stderr") if broken in (name, "both")}
 
     ended = subprocess.run(
-        command("idle"), cwd=folder, env=environment(), stdout=theirs, stderr=subprocess.PIPE, timeout=30, check=False
+        command("works", "--conductor", "memory://works"),
+        cwd=folder,
+        env=environment(TIMES="1"),
+        timeout=30,
+        check=False,
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams},
     )
     os.close(theirs)
 
-    assert ended.returncode == 1
-    assert b"Traceback" not in ended.stderr
+    assert ended.returncode == 0
+    if broken == "stdout":
+        assert b"aid:works.fail" in ended.stderr
+    if broken == "stderr":
+        assert b"answered ok" in ended.stdout
+        assert b", 2 lines could not be written" in ended.stdout
