@@ -1,8 +1,8 @@
 """
 The public names are loaded when they are asked for, with all those that come before them.
 
-`import atomizer` alone costs next to nothing, and so does `atomizer --help`, which needs none of them. A module of atoms
-needs few: a child process that loads it starts in half the time that all of them would take.
+`import atomizer` alone costs next to nothing, and so does `atomizer --help`, which needs none of them. A module of
+atoms needs few: a child process that loads it starts in half the time that all of them would take.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from os.path import basename, splitext  # pathlib is slow to import
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeAlias, cast
 
 from .errors import RegistrationRefused
@@ -182,7 +181,9 @@ def _main_module() -> str:
     spec, file = getattr(sys.modules["__main__"], "__spec__", None), main_file()
     if spec is not None:
         return str(spec.name)
-    return "__main__" if file is None else splitext(basename(file))[0]
+    from pathlib import Path  # noqa: PLC0415  # slow to import, and only needed in a script
+
+    return "__main__" if file is None else Path(file).stem
 
 
 def _checked_id(id: str) -> str:

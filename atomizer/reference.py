@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from os.path import isfile  # pathlib is slow to import
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import RegistrationRefused
@@ -22,8 +21,10 @@ def reference_of(function: Callable[..., Any]) -> str:
 
 def main_file() -> str | None:
     """Return where the program's main module is written: None if it was typed in, piped in, or is in an archive."""
+    from pathlib import Path  # noqa: PLC0415  # slow to import, and only needed in a script
+
     path: str | None = getattr(sys.modules.get("__main__"), "__file__", None)
-    return path if path and isfile(path) else None
+    return path if path and Path(path).is_file() else None
 
 
 def refuse_local(function: FunctionType) -> None:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from ..electron import Electron
     from ..properties import Failure
     from ..registry import Registration
+    from .children.processes import Taken
     from .flight import Flight
-    from .processes import Process
 
 __all__ = ("FailedInChild", "as_it_is", "confine", "run_in_process")
 
@@ -35,9 +35,7 @@ class FailedInChild(Exception):
         super().__init__(failure)
 
 
-async def run_in_process(
-    process: Process, reference: str, electron: Electron, on_loaded: Callable[[], None]
-) -> Payload:
+async def run_in_process(process: Taken, reference: str, electron: Electron, on_loaded: Callable[[], None]) -> Payload:
     """
     Have a child process run an electron's atom. The payload goes as it came, the result comes as it is to be sent.
 
@@ -52,7 +50,7 @@ async def run_in_process(
 
     Cancellation: the process is killed, at once.
     """
-    from .death import ProcessDied  # noqa: PLC0415  # who has no child processes pays nothing for them
+    from .children.death import ProcessDied  # noqa: PLC0415  # who has no child processes pays nothing for them
 
     try:
         if not process.has_loaded(reference):

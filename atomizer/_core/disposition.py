@@ -155,13 +155,15 @@ def sendable(text: str, most: int = _MESSAGE_MOST) -> str:
 def is_anothers(error: BaseException) -> bool:
     """Whether an exception was raised by other code than the core's own, so that its traceback says something."""
     trace = _own_frames(error.__traceback__)
-    return trace is not None and trace.tb_frame.f_globals.get("__package__") != __package__
+    return trace is not None and not _is_ours(trace)
 
 
 def _own_frames(trace: TracebackType | None) -> TracebackType | None:
     """Leave out the frames of the core that drives the atom: they say nothing to its author."""
-    while (
-        trace is not None and trace.tb_next is not None and trace.tb_frame.f_globals.get("__package__") == __package__
-    ):
+    while trace is not None and trace.tb_next is not None and _is_ours(trace):
         trace = trace.tb_next
     return trace
+
+
+def _is_ours(trace: TracebackType) -> bool:
+    return f"{trace.tb_frame.f_globals.get('__package__')}.".startswith(f"{__package__}.")

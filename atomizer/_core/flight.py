@@ -21,7 +21,7 @@ from .turn import Turn
 
 if TYPE_CHECKING:
     from ..errors import AtomizerError
-    from .processes import Process
+    from .children.processes import Taken
 
 __all__ = ("CURRENT", "Child", "Flight")
 
@@ -129,7 +129,7 @@ class Flight(Struct, eq=False):
         return self.turn is not None and not self.turn.has_come
 
     @property
-    def process(self) -> Process | None:
+    def process(self) -> Taken | None:
         """The child process that its atom runs in."""
         return None if self.turn is None else self.turn.process
 

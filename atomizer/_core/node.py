@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from ..registry import Registration, Registry
     from ..settings import Settings
     from .broadcast import Broadcast
+    from .children.processes import Processes
     from .flight import Flight
-    from .processes import Processes
 
 __all__ = ("Node",)
 
@@ -355,7 +355,7 @@ class Node:
 
     def _make_processes(self) -> Processes:
         """Make the pool of child processes: only who has atoms for it pays for what it takes."""
-        from .processes import Processes  # noqa: PLC0415  # as above
+        from .children.processes import Processes  # noqa: PLC0415  # as above
 
         settings = self._settings
         return Processes(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .children.processes import Taken
     from .flight import Flight
     from .gate import Gate
-    from .processes import Process
 
 __all__ = ("Turn",)
 
@@ -28,5 +28,5 @@ class Turn:
     def __init__(self) -> None:
         self.gate: Gate[Flight] | None = None
         self.queue: Gate[Flight] | None = None
-        self.process: Process | None = None
+        self.process: Taken | None = None
         self.has_come = False

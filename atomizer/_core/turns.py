@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from ..definition import Definition
     from .alarm import Alarm
+    from .children.processes import Processes
     from .flight import Flight
-    from .processes import Processes
     from .turn import Turn
 
 __all__ = ("Turns", "refuse_waiting_for_itself")

@@ -18,6 +18,18 @@ CONTRACT = ("cancellation", "conductor")
 DECIDERS = ("admission", "circle", "credit", "disposition", "lifecycle", "correlation", "remember")
 """The pure part of the core: no clock, no loop, no wire."""
 
+WIRE = ("framing",)
+CHILDS_SIDE = (
+    WIRE,
+    ("main_module", "soft_limit", "lifeline", "functions", "coroutines", "running", "surroundings", "answer_line"),
+    ("program",),
+)
+RUNTIMES_SIDE = (
+    ("death", "reaping", "launching", "channel", "child_process"),
+    ("processes",),
+)
+"""Both sides of the wire to child processes. `main_module` is known on both, and nothing else is."""
+
 LAYERS = (
     *VALUES,
     CONTRACT,
@@ -25,10 +37,9 @@ LAYERS = (
     ("registration", "registry"),
     ("memory_queue", "memory_listening", "memory_hub", "memory_connection", "memory", "schemes", "processors"),
     tuple(f"_core.{name}" for name in DECIDERS),
+    ("_core.ended", "_core.soft_cancellation"),
     ("_core.report", "_core.stopping", "_core.tasks", "_core.threads", "_core.alarm", "_core.gate"),
-    ("_core.framing", "_core.main_module", "_core.soft_limit", "_core.lifeline", "_core.callee", "_core.calling"),
-    ("_core.death", "_core.reaping", "_core.launching", "_core.channel", "_core.child_process", "_core.processes"),
-    ("_core.child",),
+    *(tuple(f"_core.children.{name}" for name in side) for side in (*CHILDS_SIDE, *RUNTIMES_SIDE)),
     ("_core.identity", "_core.broadcast", "_core.slots", "_core.confinement", "_core.softening", "_core.outcome"),
     (
         "_core.supervision",
@@ -62,7 +73,8 @@ MAY_NAME = {"atomizer._core.disposition": {"asyncio"}}
 IMPURE = {"aio_pika", "anyio", "asyncio", "os", "random", "selectors", "socket", "subprocess", "threading", "time"}
 
 LAYER_OF = {f"atomizer.{name}": height for height, layer in enumerate(LAYERS) for name in layer}
-ATOMIZER = [module for module in modules("atomizer") if module.name not in {"atomizer", "atomizer._core"}]
+PACKAGES = {"atomizer", "atomizer._core", "atomizer._core.children"}
+ATOMIZER = [module for module in modules("atomizer") if module.name not in PACKAGES]
 CONDUCTORS = [*modules("conductors"), *(m for m in ATOMIZER if m.name.startswith("atomizer.memory"))]
 
 
@@ -105,6 +117,16 @@ def test_module_imports_only_downwards(module: Module) -> None:
     assert not upwards
 
 
+@pytest.mark.parametrize("module", modules("atomizer"), ids=name_of)
+def test_the_two_sides_of_the_wire_to_child_processes_do_not_see_each_other(module: Module) -> None:
+    """They meet in the framing: what a child process loads is paid for at every start."""
+    name = module.name.removeprefix("atomizer._core.children.")
+    child, runtime = ({each for layer in side for each in layer} for side in (CHILDS_SIDE[1:], RUNTIMES_SIDE))
+    others = child - {"main_module"} if name in runtime else runtime if name in child else set[str]()
+
+    assert not others & {found.target.removeprefix("atomizer._core.children.") for found in at_run_time(module)}
+
+
 def test_imports_of_atomizer_have_no_circle() -> None:
     """There is an order in which every module can be loaded after all those it imports."""
     graph = {module.name: {found.target for found in at_run_time(module)} for module in ATOMIZER}
@@ -145,11 +167,12 @@ def test_pytest_is_imported_by_its_plugin_only(module: Module) -> None:
 
 @pytest.mark.parametrize("module", ATOMIZER, ids=name_of)
 def test_imports_inside_atomizer_are_relative_and_near(module: Module) -> None:
-    """Inside atomizer an import is relative, and goes up two dots at most."""
+    """Inside atomizer an import is relative, and goes up two dots at most: three from a package in a package."""
     wrong = [
         f"line {found.line}: {'.' * found.dots}{found.target}"
         for found in imports_of(module)
-        if found.dots > 2 or (found.dots == 0 and found.target.split(".")[0] == "atomizer")
+        if found.dots > (3 if module.name.startswith("atomizer._core.children.") else 2)
+        or (found.dots == 0 and found.target.split(".")[0] == "atomizer")
     ]
 
     assert not wrong

@@ -51,7 +51,7 @@ def test_first_name_loads_nothing_that_few_programs_need() -> None:
 def test_module_of_atoms_loads_no_event_loop_in_a_child_process() -> None:
     """Every child process pays for its start, and plain functions need no loop."""
     loaded = python(
-        "import atomizer._core.child, sys\n"
+        "import atomizer._core.children.program, sys\n"
         "import atomizer\n"
         "@atomizer.atom(id='tests.add', isolation='process', options=atomizer.Options(limit=1.0))\n"
         "def add(a: int) -> int: return a\n"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from atomizer._core.processes import ProcessDied
+from atomizer._core.children.processes import ProcessDied
 from tests.unit import child_atoms
 from tests.unit.children import ask, call, descriptors, name_of, pool, processes_of_ours
 
@@ -26,7 +26,7 @@ KILLS = int(os.environ.get("ATOMIZER_TEST_KILLS", "100"))
 PARENT = """
 import asyncio, sys
 from contextvars import copy_context
-from atomizer._core.processes import Processes
+from atomizer._core.children.processes import Processes
 from atomizer._core.tasks import Tasks
 
 async def main() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from atomizer._core.processes import Answer, Process, Processes
+from atomizer._core.children.processes import Answer, Processes, Taken
 from atomizer._core.tasks import Tasks
 from atomizer.electron import JSON, RAW
 
@@ -53,7 +53,7 @@ def name_of(function: Callable[..., Any]) -> str:
 
 
 async def call(
-    process: Process, function: Callable[..., Any], payload: object = msgspec.UNSET, *, soft_limit: float | None = None
+    process: Taken, function: Callable[..., Any], payload: object = msgspec.UNSET, *, soft_limit: float | None = None
 ) -> Answer:
     """Have a function called with a payload, as JSON unless it is bytes."""
     if isinstance(payload, bytes):
@@ -96,7 +96,7 @@ class Bell:
 
 
 @asynccontextmanager
-async def hanging(process: Process, bell: Bell, mark: Path) -> AsyncGenerator[asyncio.Task[Answer]]:
+async def hanging(process: Taken, bell: Bell, mark: Path) -> AsyncGenerator[asyncio.Task[Answer]]:
     """Have a process run what does not end by itself."""
     task = asyncio.create_task(call(process, child_atoms.hang, {"bell": bell.path, "path": str(mark)}))
     assert await bell.rung()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from atomizer._core.channel import Channel
-from atomizer._core.framing import (
+from atomizer._core.children.channel import Channel
+from atomizer._core.children.framing import (
     ANSWER,
     CALL,
     JSON_RESULT,

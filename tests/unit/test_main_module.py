@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 PROGRAM = """
 import asyncio, sys
 from contextvars import copy_context
-from atomizer._core.processes import Processes
+from atomizer._core.children.processes import Processes
 from atomizer._core.tasks import Tasks
 
 class Mine(Exception): ...

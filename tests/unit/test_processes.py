@@ -18,8 +18,8 @@ import msgspec
 import pytest
 
 from atomizer import FailureKind, NotRunning
-from atomizer._core.processes import ProcessDied
-from atomizer._core.reaping import tell_end_by_thread
+from atomizer._core.children.processes import ProcessDied
+from atomizer._core.children.reaping import tell_end_by_thread
 from atomizer.electron import JSON, RAW
 
 from . import child_atoms

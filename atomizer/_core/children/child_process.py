@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from ..cancellation import cleanup
-from ..electron import JSON, RAW
-from ..properties import Failure
+from ...cancellation import cleanup
+from ...electron import JSON, RAW
+from ...properties import Failure
 from .channel import Channel
 from .death import ProcessDied, way_of_death
 from .framing import (
@@ -154,9 +154,7 @@ class ChildProcess:
             self._loaded.add(reference)
         return answer.failure
 
-    def call(
-        self, reference: str, content_type: str, payload: bytes, soft_limit: float
-    ) -> Coroutine[Any, Any, Answer]:
+    def call(self, reference: str, content_type: str, payload: bytes, soft_limit: float) -> Coroutine[Any, Any, Answer]:
         """
         Have a function called that is loaded, and wait for what becomes of it.
 
@@ -172,7 +170,8 @@ class ChildProcess:
         if self.died is not None:
             raise self.died
         self._number = request.number
-        self._answer = answer = self._loop.create_future()
+        answer: asyncio.Future[Answer] = self._loop.create_future()
+        self._answer = answer
         self._channel.send(write_request(request), request.payload, request.number)
         try:
             return await answer

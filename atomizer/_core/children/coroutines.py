@@ -9,8 +9,8 @@ from contextlib import suppress
 from types import coroutine
 from typing import TYPE_CHECKING, Any
 
-from .ended import Ended
-from .soft_cancellation import SoftCancellation
+from ..ended import Ended
+from ..soft_cancellation import SoftCancellation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator

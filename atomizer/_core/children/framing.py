@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from ..bounds import Bounds
+from ...bounds import Bounds
 
 __all__ = (
     "ANSWER",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakSet
 
-from ..reference import main_file
+from ...reference import main_file
 from .framing import MainModule
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 __all__ = ("Launched", "launch", "main_module")
 
 _PROGRAM = (
-    "import sys; sys.path[:] = sys.argv[4:]; from atomizer._core.child import live; live(*map(int, sys.argv[1:4]))"
+    "import sys; sys.path[:] = sys.argv[4:]; "
+    "from atomizer._core.children.program import live; live(*map(int, sys.argv[1:4]))"
 )
 
 

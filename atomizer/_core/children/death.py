@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from signal import Signals
 
-from ..properties import Failure, FailureKind
+from ...properties import Failure, FailureKind
 from .framing import CHANNEL_LOST
 
 __all__ = ("ProcessDied", "way_of_death")
@@ -37,7 +37,7 @@ def _atoms_own(last_words: bytes) -> str:
     return "".join(lines[: next(ours, None)])
 
 
-_OUR_FRAME = f'  File "{Path(__file__).parent}{os.sep}'
+_OUR_FRAME = f'  File "{Path(__file__).parents[1]}{os.sep}'
 
 
 def way_of_death(exit_code: int, *, was_ready: bool = True) -> str:

@@ -1,4 +1,4 @@
-"""Callees: the functions a child process is asked for, found by reference, with what decodes and encodes for them."""
+"""Functions: those that a child process is asked for, found by reference, with what decodes and encodes for them."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ import inspect
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..function_atom import FunctionAtom
-from ..payload import FunctionMapping, encode_payload
+from ...function_atom import FunctionAtom
+from ...payload import FunctionMapping, encode_payload
 from .main_module import load_main
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType, TracebackType
 
-    from ..payload import Parameters, Payload
+    from ...payload import Parameters, Payload
     from .framing import MainModule
 
-__all__ = ("Callee", "Callees")
+__all__ = ("Function", "Functions")
 
 
-class Callee(NamedTuple):
+class Function(NamedTuple):
     """A function, and how its arguments and its result travel."""
 
-    function: Callable[..., Any]
+    call: Callable[..., Any]
     is_async: bool
     parameters: Parameters
     encode_result: Callable[[object], Payload]
 
 
-class Callees:
+class Functions:
     """Finds functions, and remembers them."""
 
     def __init__(self, main: MainModule | None) -> None:
@@ -37,9 +37,9 @@ class Callees:
         self._main_module: ModuleType | None = None
         self._main_error: BaseException | None = None
         self._main_trace: TracebackType | None = None
-        self._found: dict[str, Callee] = {}
+        self._found: dict[str, Function] = {}
 
-    def find(self, reference: str) -> Callee:
+    def find(self, reference: str) -> Function:
         """
         Find a function by `module:qualname`.
 
@@ -48,17 +48,17 @@ class Callees:
             RegistrationRefused: It cannot be called with what travels.
             Whatever its module raises while it is imported.
         """
-        callee = self._found.get(reference)
-        if callee is None:
-            callee = self._found[reference] = self._look_up(reference)
-        return callee
+        function = self._found.get(reference)
+        if function is None:
+            function = self._found[reference] = self._look_up(reference)
+        return function
 
-    def _look_up(self, reference: str) -> Callee:
+    def _look_up(self, reference: str) -> Function:
         module, _, name = reference.partition(":")
         if module != "__main__":
-            return _callee(_named(name, _import(module)))
+            return _function(_named(name, _import(module)))
         try:
-            return _callee(_named(name, self._load_main()))
+            return _function(_named(name, self._load_main()))
         except AttributeError as error:
             if self._main_error is not None or error.obj is not self._main_module:
                 raise
@@ -94,7 +94,7 @@ def _import(module: str) -> ModuleType:
     return sys.modules[module]
 
 
-def _callee(thing: Any) -> Callee:
+def _function(thing: Any) -> Function:
     encode = encode_payload
     if isinstance(thing, FunctionAtom):
         thing, encode = thing.__wrapped__, thing.encode_result
@@ -104,4 +104,4 @@ def _callee(thing: Any) -> Callee:
     mapping.prepare()
     if mapping.wants_bond:
         raise TypeError("it asks for a Bond, and there is none there: remove that parameter")
-    return Callee(thing, inspect.iscoroutinefunction(thing), mapping.parameters, encode)
+    return Function(thing, inspect.iscoroutinefunction(thing), mapping.parameters, encode)

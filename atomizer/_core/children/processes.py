@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, TypeAlias
 from anyio import get_cancelled_exc_class
 from msgspec import structs
 
-from ..bounds import DEFAULT_BOUNDS, Bounds
-from ..electron import JSON
-from ..errors import NotRunning
+from ...bounds import DEFAULT_BOUNDS, Bounds
+from ...electron import JSON
+from ...errors import NotRunning
 from .child_process import Answer, ChildProcess
 from .death import ProcessDied
 from .framing import ChildSettings
@@ -26,16 +26,16 @@ from .launching import main_module
 from .main_module import refuse_while_loading
 
 if TYPE_CHECKING:
-    from ..properties import Failure
-    from .tasks import Tasks
+    from ...properties import Failure
+    from ..tasks import Tasks
 
-__all__ = ("Answer", "Process", "ProcessDied", "Processes")
+__all__ = ("Answer", "ProcessDied", "Processes", "Taken")
 
 _LEAVE_SECONDS = 2.0
 _REAP_SECONDS = 1.0
 _KNOWN_MOST = 256
 
-Turn: TypeAlias = "asyncio.Future[ChildProcess | ProcessDied]"
+Place: TypeAlias = "asyncio.Future[ChildProcess | ProcessDied]"
 
 
 class Processes:
@@ -82,7 +82,7 @@ class Processes:
         self._settings = ChildSettings(main_module(), argv, [], max_payload_bytes, memory_each, bounds)
         self._tasks = tasks
         self._known: dict[str, None] = {}
-        self._turns: deque[Turn] = deque()
+        self._turns: deque[Place] = deque()
         self._idle: deque[ChildProcess] = deque()
         self._busy: set[ChildProcess] = set()
         self._starting: set[ChildProcess] = set()
@@ -108,11 +108,11 @@ class Processes:
     def __repr__(self) -> str:
         return f"<Processes {self._name!r}: {self.busy} busy, {self.idle} idle, {len(self._starting)} starting>"
 
-    def take_nowait(self) -> Process | None:
+    def take_nowait(self) -> Taken | None:
         """Take a child process that is idle and warm, if there is one for whom nobody waits."""
-        return Process(self, self._lend()) if not self._is_closed and self._can_lend() else None
+        return Taken(self, self._lend()) if not self._is_closed and self._can_lend() else None
 
-    async def take(self) -> Process:
+    async def take(self) -> Taken:
         """
         Wait for one's turn, and take a child process. It is idle and warm, or started for this.
 
@@ -127,12 +127,12 @@ class Processes:
             raise NotRunning("the runtime has stopped, and its child processes with it")
         if (process := self.take_nowait()) is not None:
             return process
-        turn: Turn = self._loop.create_future()
+        turn: Place = self._loop.create_future()
         self._turns.append(turn)
         self._serve()
         get_cancelled_exc_class()  # loads what anyio needs for its first scope: now, and not when a call is killed
         try:
-            return Process(self, await turn)
+            return Taken(self, await turn)
         except asyncio.CancelledError:
             self._leave_queue(turn)
             raise
@@ -255,7 +255,7 @@ class Processes:
                 turn.set_result(died)
                 return
 
-    def _leave_queue(self, turn: Turn) -> None:
+    def _leave_queue(self, turn: Place) -> None:
         if turn in self._turns:
             self._turns.remove(turn)
         if turn.cancel() or turn.cancelled() or turn.exception() is not None:
@@ -270,7 +270,7 @@ async def _all_ended(children: set[ChildProcess], seconds: float) -> None:
         await asyncio.wait({child.ended for child in children}, timeout=seconds)
 
 
-class Process:
+class Taken:
     """A child process from when it is taken until it is given back."""
 
     __slots__ = ("_child", "_is_given_back", "_pool")

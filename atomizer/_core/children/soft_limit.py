@@ -7,7 +7,7 @@ import time
 from math import inf
 from typing import TYPE_CHECKING
 
-from ..errors import SoftLimitReached
+from ...errors import SoftLimitReached
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,23 +16,23 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 from msgspec import structs
 
-from ..electron import RAW, Electron
-from ..errors import Malformed, SoftLimitReached
-from ..properties import Failure, FailureKind
+from ...electron import RAW, Electron
+from ...errors import Malformed, SoftLimitReached
+from ...properties import Failure, FailureKind
+from ..disposition import failure_of, is_anothers, is_over_soft_limit, raised, result_too_large, sendable
 from .answer_line import AnswerLine
-from .callee import Callee, Callees
-from .calling import Calling
-from .disposition import failure_of, is_anothers, is_over_soft_limit, raised, result_too_large, sendable
 from .framing import FAILURE, JSON_RESULT, LOAD, LOADED, RAW_RESULT, READY, ChildSettings, Request, read_request
+from .functions import Function, Functions
 from .lifeline import hold_lifeline
 from .main_module import LOADED_AS, UnguardedProgram
+from .running import Runner
 from .surroundings import Surroundings
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from ..payload import Arguments
-    from .ended import Ended
+    from ...payload import Arguments
+    from ..ended import Ended
 
 __all__ = ("live",)
 
@@ -54,8 +54,8 @@ def live(descriptor: int, lifeline: int, parent: int) -> None:
     if (first := line.receive()) is not None:
         settings = msgspec.json.decode(first, type=ChildSettings)
         sys.argv[:] = map(os.fsdecode, settings.argv)
-        with closing(Calling(line.be_spent)) as calling:
-            ChildProgram(line, settings, calling).serve()
+        with closing(Runner(line.be_spent)) as runner:
+            ChildProgram(line, settings, runner).serve()
     line.detach()
 
 
@@ -90,11 +90,11 @@ class Encoded(NamedTuple):
 class ChildProgram:
     """Answers requests."""
 
-    def __init__(self, line: AnswerLine, settings: ChildSettings, calling: Calling) -> None:
+    def __init__(self, line: AnswerLine, settings: ChildSettings, runner: Runner) -> None:
         self._line = line
         self._settings = settings
-        self._callees = Callees(settings.main)
-        self._calling = calling
+        self._functions = Functions(settings.main)
+        self._runner = runner
         self._surroundings = Surroundings()
 
     def serve(self) -> None:
@@ -123,7 +123,7 @@ class ChildProgram:
     def _load(self, reference: str) -> Encoded:
         """Load a function. What its module changes in this process is meant to last."""
         try:
-            self._callees.find(reference)
+            self._functions.find(reference)
         except BaseException as error:
             return _encoded_failure(_not_loaded(reference, error))
         finally:
@@ -131,38 +131,38 @@ class ChildProgram:
         return Encoded(LOADED, b"")
 
     def _answer(self, call: Request) -> Encoded:
-        callee = self._callees.find(call.reference)
+        function = self._functions.find(call.reference)
         try:
-            arguments = self._arguments(callee, call)
+            arguments = self._arguments(function, call)
         except Malformed as error:
             return _encoded_failure(Failure(kind=FailureKind.PAYLOAD_REFUSED, message=sendable(str(error))))
         except BaseException as error:  # an author's own type may raise anything while it is built
             return _encoded_failure(raised(error))
-        ended = self._run(callee, arguments, call.soft_limit)
+        ended = self._run(function, arguments, call.soft_limit)
         if ended.error is not None:
             return _encoded_failure(self._failure(ended.error, call.soft_limit))
-        return self._encode(callee, ended.value)
+        return self._encode(function, ended.value)
 
-    def _arguments(self, callee: Callee, call: Request) -> Arguments:
+    def _arguments(self, function: Function, call: Request) -> Arguments:
         electron = Electron(id="-", atom_id="-", payload=call.payload, content_type=call.content_type)
-        return callee.parameters.arguments(electron, self._settings.bounds)
+        return function.parameters.arguments(electron, self._settings.bounds)
 
-    def _run(self, callee: Callee, arguments: Arguments, soft_limit: float) -> Ended:
+    def _run(self, function: Function, arguments: Arguments, soft_limit: float) -> Ended:
         args, kwargs = arguments
-        run = self._calling.run_async if callee.is_async else self._calling.run
-        return run(partial(callee.function, *args, **kwargs), soft_limit)
+        run = self._runner.run_async if function.is_async else self._runner.run
+        return run(partial(function.call, *args, **kwargs), soft_limit)
 
     def _failure(self, error: BaseException, soft_limit: float) -> Failure:
-        if not (soft_limit and self._calling.limit.reached and is_over_soft_limit(error)):
+        if not (soft_limit and self._runner.limit.reached and is_over_soft_limit(error)):
             return raised(error)
-        self._calling.limit.cut(error)
+        self._runner.limit.cut(error)
         failure = failure_of(error, kind=FailureKind.TIMED_OUT)
         type = f"{SoftLimitReached.__module__}.{SoftLimitReached.__qualname__}"
         return structs.replace(failure, type=type, message=f"it ran over its soft limit of {soft_limit:g} s")
 
-    def _encode(self, callee: Callee, value: object) -> Encoded:
+    def _encode(self, function: Function, value: object) -> Encoded:
         try:
-            result = callee.encode_result(value)
+            result = function.encode_result(value)
         except ValueError as error:
             return _encoded_failure(Failure(kind=FailureKind.RESULT_REFUSED, message=sendable(str(error))))
         except BaseException as error:  # as with the arguments
@@ -175,7 +175,7 @@ class ChildProgram:
         """Whether this process is not as it was: an atom left something behind, or too much memory is held."""
         most = self._settings.memory_each
         holds_too_much = bool(most) and _peak_bytes() > most and _resident_bytes() > most
-        return holds_too_much or self._calling.has_leftovers or self._surroundings.is_spoilt
+        return holds_too_much or self._runner.has_leftovers or self._surroundings.is_spoilt
 
 
 def _not_loaded(reference: str, error: BaseException) -> Failure:

@@ -1,4 +1,4 @@
-"""Calling: how a child process runs a function, within its soft limit and so that it leaves nothing to the next."""
+"""Running: how a child process runs a function, within its soft limit and so that it leaves nothing to the next."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from contextvars import copy_context
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from .ended import Ended
+from ..ended import Ended
 from .soft_limit import SoftLimit
 
 if TYPE_CHECKING:
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     from .coroutines import Coroutines
 
-__all__ = ("Calling",)
+__all__ = ("Runner",)
 
 
-class Calling:
+class Runner:
     """
     Calls functions, one at a time, in the main thread. Each has a context of its own.
 
