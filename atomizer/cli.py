@@ -90,6 +90,7 @@ def main() -> None:
 
 _conductor = click.option("--conductor", metavar="URL", help="As in memory://name; else ATOMIZER_URL, else in memory.")
 _json = click.option("--json", "as_json", is_flag=True, help="For machines.")
+_BENCH_ATOMS = ("noop", "suspend", "process")
 _targets = click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
 
 
@@ -138,7 +139,7 @@ def atoms(targets: tuple[str, ...], as_json: bool, only_schemas: bool) -> None:
 @click.option("--electrons", type=click.IntRange(min=1), default=50_000, show_default=True, help="For each round.")
 @click.option("--size", type=click.IntRange(min=8), default=100, show_default=True, help="Bytes of each payload.")
 @click.option("--outstanding", type=click.IntRange(min=1), default=1_000, show_default=True, help="Electrons at once.")
-@click.option("--atom", type=click.Choice(["noop", "suspend"]), default="noop", show_default=True, help="What runs.")
+@click.option("--atom", type=click.Choice(_BENCH_ATOMS), default="noop", show_default=True, help="What runs.")
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Medians are over them.")
 @click.option("--seconds", type=click.FloatRange(min=0.1), default=60.0, show_default=True, help="Stop asking then.")
 @click.option("--deadline/--no-deadline", default=True, show_default=True, help="Whether electrons have one.")
@@ -147,7 +148,8 @@ def bench(conductor: str | None, as_json: bool, **plan: Any) -> None:
     """
     Measure electrons through a conductor.
 
-    This process asks and answers: a no-op atom gives its payload back, at once or after one turn of the event loop.
+    This process asks and answers: a no-op atom gives its payload back, at once, after one turn of the event loop, or
+    from a child process.
     """
     from ._cli.benchmark import measure
     from ._cli.figures import Plan

@@ -90,7 +90,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     """The longest pause between two tries, in seconds."""
     abandoned_limit: Count = 8
     """How many abandoned atoms a node bears until its health is red."""
-    processes: CountOrNone = 0
+    processes: Annotated[int, Meta(ge=0, le=1_024)] = 0
     """How many child processes there are at most; 0 means one for each CPU core that this process may use."""
     process_calls: CountOrNone = 1_000
     """After how many electrons a child process makes room for a new one; 0 means never."""

@@ -266,6 +266,16 @@ async def test_failed_tosses_are_counted_and_not_guessed() -> None:
     assert way_to(estimate) == [(2, 1), (4, 2), (5, 3)]
 
 
+async def test_one_toss_has_no_error_band() -> None:
+    """It says nothing of how far off it is, and no band of 0 is claimed."""
+
+    @atomizer.atom(id="montecarlopi.Toss")
+    async def lucky(chunk: Chunk) -> Landed:
+        return Landed(chunk.tosses)
+
+    assert str(await ask(Order(1), lucky)) == "π ≈ 4.00000"
+
+
 async def test_no_estimate_is_made_of_nothing() -> None:
     """When every toss fails, zero is said to come from no toss."""
 
