@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, NoReturn
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
-from ._cli.complaint import FINDING, INTERRUPTED, UNWRITABLE, Complaint
+from ._cli.complaint import FINDING, INTERRUPTED, UNWRITABLE, USAGE, Complaint
 from ._cli.voice import Unwritable, Voice, is_broken, let_go_of_broken_streams
 from .masking import masked_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ("main",)
 
 EXIT_CODES = """\b
 Exit codes:
   0    done
-  1    doctor found something; bench lost, doubled or failed an electron
+  1    doctor found something; bench lost, doubled or failed an electron,
+       or had no time to measure; run stopped, and an atom could not be closed
   2    wrong usage, or a setting out of its range
   3    a target cannot be imported or served, or holds no atoms
   4    the conductor is unknown or cannot be reached
@@ -41,6 +47,27 @@ def _note(text: str) -> None:
     Voice(_say, _write_note).note(text)
 
 
+class _Misuse(click.ClickException):
+    """Wrong usage, in one line."""
+
+    exit_code = USAGE
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        _note(f"atomizer: {self.message}")
+
+
+@contextmanager
+def _misuse_in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        command = "atomizer" if error.ctx is None else error.ctx.command_path
+        said = " ".join(error.format_message().split()).removesuffix(".")
+        raise _Misuse(f"{said} (see `{command} --help`)") from error
+
+
 class _Commands(click.Group):
     """Commands whose complaints are one line, and whose names may be mistyped."""
 
@@ -56,9 +83,14 @@ class _Commands(click.Group):
         finally:
             let_go_of_broken_streams()
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _misuse_in_one_line():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _misuse_in_one_line():
+                return super().invoke(ctx)
         except Complaint as complaint:
             _note(f"atomizer: {complaint}")
             ctx.exit(complaint.exit_code)
@@ -82,7 +114,9 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
         ctx.exit()
 
 
-@click.group(cls=_Commands, name="atomizer", epilog=EXIT_CODES)
+@click.group(
+    cls=_Commands, name="atomizer", epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show it.")
 def main() -> None:
     """Atoms compute, electrons ask, conductors carry."""

@@ -66,6 +66,13 @@ def test_dependency_that_is_missing_or_too_old_is_found(requirement: str, state:
     assert cure in check.cure
 
 
+def test_extra_that_needs_several_is_noted_once() -> None:
+    """One command installs all of them."""
+    (check,) = check_needs(["nope>=1; extra == 'some'", "nor-this; extra == 'some'"])
+
+    assert (check.name, check.text) == ("extras", "some is not installed")
+
+
 @pytest.mark.parametrize(
     ("version", "expected"), [("10.0", [10]), ("10.0.0rc1", [10]), ("1.2.30.post1", [1, 2, 30]), ("", []), ("dev", [])]
 )
