@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .bond import Bond
     from .electron import Electron
     from .function_atom import FunctionAtom
-    from .payload import Bind, ReadArguments
+    from .payload import Bind, Payload, ReadArguments
 
 __all__ = ("Caller", "Definition", "Isolation", "Said", "refuse_unknown")
 
@@ -126,7 +126,10 @@ class Definition(ABC):
             RegistrationRefused: A type of them cannot be found.
         """
 
-    encode_result = staticmethod(encode_payload)  # `bytes` as they are, anything else as JSON: None is `null`
+    @property
+    def encode_result(self) -> Callable[[object], Payload]:
+        """What encodes the result: `bytes` as they are, anything else as JSON; None is `null`."""
+        return encode_payload
 
     @property
     @abstractmethod

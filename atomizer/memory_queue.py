@@ -89,7 +89,7 @@ class Queue:
         self._low: deque[MemoryDelivery] = deque()
         self._levels = (self.normal, self._high, self._low)  # by priority: 0, 1, -1
         self._schedule = schedule
-        self.next_arrival = next_arrival
+        self.next_arrival: Callable[[], int] = next_arrival
         self._is_admitting = False
 
     def __repr__(self) -> str:

@@ -30,7 +30,7 @@ class JsonForm(Generic[S]):
         config = struct.__struct_config__
         members = {name: (kind, default) for name, kind, default in fields_of(struct)} | others
         self._struct = struct
-        self.wire = msgspec.defstruct(
+        self.wire: type[Struct] = msgspec.defstruct(
             f"{struct.__name__}Json",
             [(name, kind, default) for name, (kind, default) in members.items()],
             kw_only=True,

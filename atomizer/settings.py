@@ -6,12 +6,15 @@ import os
 import random
 import re
 import time
-from typing import Annotated, Any, Protocol, Self
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, Self
 
 import msgspec
 from msgspec import Meta, Struct
 
 from .masking import masked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ("Clock", "Settings", "SystemClock")
 
@@ -37,8 +40,10 @@ class Clock(Protocol):
 class SystemClock:
     """The clocks of this machine."""
 
-    monotonic = staticmethod(time.monotonic)  # what event loops go by; as it is, because it is read for each electron
-    utc_ns = staticmethod(time.time_ns)
+    monotonic: Callable[[], float] = staticmethod(
+        time.monotonic
+    )  # what event loops go by; as it is, because it is read for each electron
+    utc_ns: Callable[[], int] = staticmethod(time.time_ns)
 
     def __repr__(self) -> str:
         return "SystemClock()"

@@ -29,4 +29,4 @@ class Turn:
         self.gate: Gate[Flight] | None = None
         self.queue: Gate[Flight] | None = None
         self.process: Taken | None = None
-        self.has_come = False
+        self.has_come: bool = False

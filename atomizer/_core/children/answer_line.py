@@ -24,7 +24,7 @@ class AnswerLine:
 
     def __init__(self, end: socket.socket) -> None:
         self.number = 0
-        self.is_spent = False
+        self.is_spent: bool = False
         self._end = end
         self._buffer = memoryview(bytearray(PIECE))
         self._pid = os.getpid()

@@ -86,10 +86,10 @@ class ChildProcess:
         on_spent: Callable[[ChildProcess], None],
         on_end: Callable[[ChildProcess, ProcessDied], None],
     ) -> None:
-        self.calls = 0
-        self.is_ready = False
-        self.is_spent = False
-        self.is_killed = False
+        self.calls: int = 0
+        self.is_ready: bool = False
+        self.is_spent: bool = False
+        self.is_killed: bool = False
         self.died: ProcessDied | None = None
         self.ended: asyncio.Future[None] = loop.create_future()
         self._is_leaving = False

@@ -26,7 +26,7 @@ class ProcessDied(Exception):
 
     def __init__(self, how: str, last_words: bytes = b"") -> None:
         message = f"its child process {how}"
-        self.failure = Failure(kind=FailureKind.FAILED, message=message, trace=_atoms_own(last_words))
+        self.failure: Failure = Failure(kind=FailureKind.FAILED, message=message, trace=_atoms_own(last_words))
         super().__init__(message)
 
 

@@ -72,8 +72,8 @@ class Processes:
         bounds: Bounds = DEFAULT_BOUNDS,
     ) -> None:
         refuse_while_loading()
-        self.started = 0
-        self.killed = 0
+        self.started: int = 0
+        self.killed: int = 0
         self._loop = loop
         self._name = name
         self._most = most
