@@ -3,6 +3,7 @@ Everything the project does to itself, as a script and as nox sessions.
 
     python3 noxfile.py demo [options]     set everything up, and run the π demo
     python3 noxfile.py [nox options]      set everything up, and run what CI runs
+    python3 noxfile.py --help             show this, and set up nothing
 
 The script needs Python 3.11 or newer with pip: not nox, and not `ensurepip`, which some systems leave out.
 It keeps everything in `.venv`, from the locks in `requirements/`, and is quick when they have not changed.
@@ -10,6 +11,7 @@ It keeps everything in `.venv`, from the locks in `requirements/`, and is quick 
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -18,7 +20,12 @@ import sys
 import tempfile
 import venv
 import zipfile
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 HERE = Path(__file__).resolve().parent
 VENV = HERE / ".venv"
@@ -39,6 +46,9 @@ def main(arguments: list[str]) -> int:
     """Do what the command line asks."""
     if sys.version_info < (3, 11):  # noqa: UP036  # whoever runs this file has not read pyproject.toml
         sys.exit(f"atomizer needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}.")
+    if arguments[:1] in (["--help"], ["-h"]):
+        print((__doc__ or "").strip())
+        return 0
     if arguments[:1] == ["demo"]:
         command = ["examples.montecarlo_pi", "--png", "pi.png", *arguments[1:]]
         python = environment("demo")
@@ -53,6 +63,24 @@ def main(arguments: list[str]) -> int:
 
 def environment(lock: str) -> str:
     """Bring `.venv` up to a lock where it is not yet, and return its Python. `dev` has all the others need."""
+    with alone():
+        return set_up(lock)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Wait until nobody else sets `.venv` up, and keep others waiting."""
+    with VENV.with_name(f"{VENV.name}.lock").open("w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"Waiting for another noxfile.py, which sets up {VENV.name}.", flush=True)
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+def set_up(lock: str) -> str:
+    """Make what is not there yet of a lock's environment, and return its Python."""
     python = VENV / "bin" / "python"
     wanted = fingerprint(lock)
     if not any(stamp(name) == fingerprint(name) for name in {lock, "dev"}):

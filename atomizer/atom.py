@@ -26,7 +26,7 @@ from typing import (
 )
 
 from .annotations import Reader, result_reader
-from .definition import Caller, Definition, Isolation, Said
+from .definition import Caller, Definition, Isolation, Said, refuse_unknown
 from .errors import RegistrationRefused
 from .function_atom import FunctionAtom, TakesOne
 from .options import NOTHING_SAID, OptionFields, Options
@@ -303,6 +303,7 @@ class AtomDecorator:
         isolation: Isolation | None = None,
         concurrency: int | None = None,
         singleton: bool = False,
+        **unknown: object,
     ) -> Any:
         """
         Make an atom of a function, or a decorator that says more of it.
@@ -321,6 +322,7 @@ class AtomDecorator:
         Raises:
             RegistrationRefused: The function cannot be an atom; the message says why and what to do.
         """
+        refuse_unknown(unknown)
         before = self._said
         said = Said(
             id=before.id if id is None else id,

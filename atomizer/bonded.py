@@ -80,13 +80,21 @@ class RunningBond(Bond):
             self._loop.call_soon_threadsafe(self._tell)
 
     def _run(self, atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Coroutine[Any, Any, Any]:
+        self._refuse_in_a_thread("run")
         return self._asker.run(self._flight, atom, args, kwargs)
 
     def _send(self, atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Coroutine[Any, Any, Handle[Any]]:
+        self._refuse_in_a_thread("send")
         return self._asker.send(self._flight, atom, args, kwargs)
 
     def _map(self, atom: Any, items: Any, **kwargs: Any) -> Results[Any]:
+        self._refuse_in_a_thread("map")
         return self._asker.map(self._flight, atom, items, **kwargs)
+
+    def _refuse_in_a_thread(self, verb: str) -> None:
+        if not _on_loop(self._loop):
+            instead = "map" if verb == "map" else "run"
+            raise RuntimeError(f"bond.{verb} is for coroutines; in a thread say bond.blocking.{instead}(…)")
 
     def _tell(self) -> None:
         """Send the newest progress; while one is on its way, the next only replaces what comes after it."""

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, NoReturn
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
-from ._cli.complaint import FINDING, INTERRUPTED, UNWRITABLE, Complaint, masked
+from ._cli.complaint import FINDING, INTERRUPTED, UNWRITABLE, USAGE, Complaint
 from ._cli.voice import Unwritable, Voice, is_broken, let_go_of_broken_streams
+from .masking import masked_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ("main",)
 
 EXIT_CODES = """\b
 Exit codes:
   0    done
-  1    doctor found something; bench lost, doubled or failed an electron
+  1    doctor found something; bench lost, doubled or failed an electron,
+       or had no time to measure; run stopped, and an atom could not be closed
   2    wrong usage, or a setting out of its range
   3    a target cannot be imported or served, or holds no atoms
   4    the conductor is unknown or cannot be reached
@@ -27,17 +34,38 @@ Exit codes:
 
 def _say(text: str) -> None:
     try:
-        click.echo(masked(text))
+        click.echo(masked_text(text))
     except (OSError, ValueError) as error:
         raise Unwritable(error) from error
 
 
 def _write_note(text: str) -> None:
-    click.echo(masked(text), err=True)
+    click.echo(masked_text(text), err=True)
 
 
 def _note(text: str) -> None:
     Voice(_say, _write_note).note(text)
+
+
+class _Misuse(click.ClickException):
+    """Wrong usage, in one line."""
+
+    exit_code = USAGE
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        _note(f"atomizer: {self.message}")
+
+
+@contextmanager
+def _misuse_in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        command = "atomizer" if error.ctx is None else error.ctx.command_path
+        said = " ".join(error.format_message().split()).removesuffix(".")
+        raise _Misuse(f"{said} (see `{command} --help`)") from error
 
 
 class _Commands(click.Group):
@@ -55,9 +83,14 @@ class _Commands(click.Group):
         finally:
             let_go_of_broken_streams()
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _misuse_in_one_line():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _misuse_in_one_line():
+                return super().invoke(ctx)
         except Complaint as complaint:
             _note(f"atomizer: {complaint}")
             ctx.exit(complaint.exit_code)
@@ -81,7 +114,9 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
         ctx.exit()
 
 
-@click.group(cls=_Commands, name="atomizer", epilog=EXIT_CODES)
+@click.group(
+    cls=_Commands, name="atomizer", epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show it.")
 def main() -> None:
     """Atoms compute, electrons ask, conductors carry."""
@@ -89,6 +124,7 @@ def main() -> None:
 
 _conductor = click.option("--conductor", metavar="URL", help="As in memory://name; else ATOMIZER_URL, else in memory.")
 _json = click.option("--json", "as_json", is_flag=True, help="For machines.")
+_BENCH_ATOMS = ("noop", "suspend", "process")
 _targets = click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
 
 
@@ -137,7 +173,7 @@ def atoms(targets: tuple[str, ...], as_json: bool, only_schemas: bool) -> None:
 @click.option("--electrons", type=click.IntRange(min=1), default=50_000, show_default=True, help="For each round.")
 @click.option("--size", type=click.IntRange(min=8), default=100, show_default=True, help="Bytes of each payload.")
 @click.option("--outstanding", type=click.IntRange(min=1), default=1_000, show_default=True, help="Electrons at once.")
-@click.option("--atom", type=click.Choice(["noop", "suspend"]), default="noop", show_default=True, help="What runs.")
+@click.option("--atom", type=click.Choice(_BENCH_ATOMS), default="noop", show_default=True, help="What runs.")
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Medians are over them.")
 @click.option("--seconds", type=click.FloatRange(min=0.1), default=60.0, show_default=True, help="Stop asking then.")
 @click.option("--deadline/--no-deadline", default=True, show_default=True, help="Whether electrons have one.")
@@ -146,7 +182,8 @@ def bench(conductor: str | None, as_json: bool, **plan: Any) -> None:
     """
     Measure electrons through a conductor.
 
-    This process asks and answers: a no-op atom gives its payload back, at once or after one turn of the event loop.
+    This process asks and answers: a no-op atom gives its payload back, at once, after one turn of the event loop, or
+    from a child process.
     """
     from ._cli.benchmark import measure
     from ._cli.figures import Plan

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeAlias, cast
 
 from .errors import RegistrationRefused
-from .options import NOTHING_SAID, Options
+from .options import NOTHING_SAID, Options, options_among
 from .payload import encode_payload
 from .reference import main_file
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .function_atom import FunctionAtom
     from .payload import Bind, ReadArguments
 
-__all__ = ("Caller", "Definition", "Isolation", "Said")
+__all__ = ("Caller", "Definition", "Isolation", "Said", "refuse_unknown")
 
 Isolation: TypeAlias = Literal["process"]
 """Where an atom runs if not in the runtime's own process: in a child process that can be killed."""
@@ -164,6 +164,19 @@ class Definition(ABC):
         other = object.__new__(type(self))
         vars(other).update(vars(self) | {"kept": None} | changes)
         return other
+
+
+def refuse_unknown(arguments: dict[str, object]) -> None:
+    """
+    Refuse what `@atom` does not take, and say where options go.
+
+    Raises:
+        TypeError: There is any.
+    """
+    if options := options_among(arguments):
+        raise TypeError(f"@atom takes no {options}: say options=Options({options})")
+    if arguments:
+        raise TypeError(f"@atom takes no {next(iter(arguments))}=")
 
 
 def _id_of(written: FunctionType | type) -> str:

@@ -14,7 +14,7 @@ from typing import ClassVar
 from msgspec import Struct
 
 from .electron import Id, Moment
-from .properties import Finite
+from .properties import Finite, how_far
 
 __all__ = (
     "AtomAbandoned",
@@ -132,8 +132,7 @@ class ElectronProgressed(Event, frozen=True, tag="progressed"):
     @property
     def message(self) -> str:
         """How far it is."""
-        of = "" if self.total is None else f" of {self.total:g}"
-        return f"progress: {self.done:g}{of}" + (f", {self.note}" if self.note else "")
+        return f"progress: {how_far(self.done, self.total, self.note)}"
 
 
 class ElectronCompleted(Event, frozen=True, tag="completed"):

@@ -49,12 +49,13 @@ class FunctionAtom(Definition, Generic[P, R_co, D, V_co]):
     def __init__(self, function: Callable[D, V_co], said: Said) -> None:
         written = _plain_function(function)
         update_wrapper(self, written)
+        if said.isolation == "process":
+            refuse_local(written)
         super().__init__(written, said)
         self.is_async: bool = inspect.iscoroutinefunction(written)
         self._mapping = FunctionMapping(written)
         self._mapping.refuse_late_bond()
         if self.isolation is not None:
-            refuse_local(written)
             self._refuse_bond_already()
         self._plain: Self | None = None
         self._function = function

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from math import inf
-from typing import Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from msgspec import Struct, structs
 
-__all__ = ("OptionFields", "Options")
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ("OptionFields", "Options", "options_among")
 
 _LONGEST = 1e9  # seconds, thirty years: beyond it clocks and timers overflow
 _LONGEST_ID = 256
@@ -20,7 +23,7 @@ class Options(Struct, frozen=True, kw_only=True, omit_defaults=True):
     The call counts more than the atom, the atom more than the runtime; of two limits of a kind the smaller counts.
 
     Raises:
-        ValueError: A value is outside its range.
+        ValueError: A value is outside its range, or a soft limit is not below the limit it comes with.
         TypeError: Seconds are no number.
     """
 
@@ -54,6 +57,11 @@ class Options(Struct, frozen=True, kw_only=True, omit_defaults=True):
             _check_seconds(name, getattr(self, name))
         if self.priority not in (None, -1, 0, 1):
             raise ValueError(f"Options.priority is -1, 0 or 1, not {self.priority!r}")
+        if not _is_reached(self.soft_limit, self.limit):
+            raise ValueError(
+                f"Options.soft_limit is below Options.limit, which ends the attempt: {self.soft_limit!r} s is never "
+                f"reached with limit={self.limit!r}"
+            )
         if self.id is not None and not 1 <= len(self.id) <= _LONGEST_ID:
             raise ValueError(f"Options.id has 1 to {_LONGEST_ID} characters, not {len(self.id)}")
 
@@ -67,7 +75,14 @@ class Options(Struct, frozen=True, kw_only=True, omit_defaults=True):
         for name in ("limit", "soft_limit"):
             limits = [seconds for options in (self, other) if (seconds := getattr(options, name)) is not None]
             merged[name] = min(limits, default=None)
+        if not _is_reached(merged["soft_limit"], merged["limit"]):
+            merged["soft_limit"] = None  # each said one of them
         return Options(**merged)
+
+
+def _is_reached(soft_limit: float | None, limit: float | None) -> bool:
+    """Whether a soft limit comes before the limit; what does not limit at all is no mistake."""
+    return soft_limit is None or limit is None or soft_limit < limit or soft_limit == inf
 
 
 def _check_seconds(name: str, seconds: object) -> None:
@@ -96,6 +111,11 @@ class OptionFields(TypedDict, total=False):
     detached: bool | None
     reply: bool | None
     id: str | None
+
+
+def options_among(arguments: Mapping[str, Any]) -> str:
+    """Write those of some arguments by name that are fields of `Options`, as they are said: `limit=2.0`."""
+    return ", ".join(f"{name}={value!r}" for name, value in arguments.items() if name in _NAMES)
 
 
 _NAMES = tuple(field.name for field in structs.fields(Options))

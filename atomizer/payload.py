@@ -26,6 +26,7 @@ from .bond import Bond
 from .electron import JSON, RAW
 from .errors import Malformed, RegistrationRefused
 from .json_values import decode_value, encode_value, value_reader
+from .options import options_among
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -92,10 +93,17 @@ def bind_payload(atom_id: str, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
         ValueError: It cannot be encoded.
     """
     if kwargs:
-        raise TypeError(f"{atom_id} takes one payload, and no argument by name: {next(iter(kwargs))!r} was given")
+        options = options_among(kwargs)
+        say = f"; as options say options=Options({options}), or .options({options}) of a class" if options else ""
+        raise TypeError(
+            f"{atom_id} takes one payload, and no argument by name: {next(iter(kwargs))!r} was given{_SEVERAL}{say}"
+        )
     if len(args) > 1:
-        raise TypeError(f"{atom_id} takes one payload, and {len(args)} were given")
+        raise TypeError(f"{atom_id} takes one payload, and {len(args)} were given{_SEVERAL}")
     return encode_payload(args[0]) if args else EMPTY
+
+
+_SEVERAL = ": several arguments are one dict, {'a': 1, 'b': 2}"
 
 
 class FunctionMapping:
@@ -240,7 +248,12 @@ class Parameters(ABC):
         try:
             return self._signature.bind(*args, **kwargs).arguments
         except TypeError as error:
-            raise TypeError(f"{self._name}(): {error}") from None
+            raise TypeError(f"{self._name}(): {error}{self._options_among(kwargs)}") from None
+
+    def _options_among(self, kwargs: dict[str, Any]) -> str:
+        unknown = {name: value for name, value in kwargs.items() if name not in self._signature.parameters}
+        options = options_among(unknown)
+        return f": options are said as {self._name.rpartition('.')[2]}.options({options})" if options else ""
 
 
 class NoParameters(Parameters):

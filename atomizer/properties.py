@@ -163,6 +163,12 @@ class Properties(
             raise failed(self.failure, atom_id=self.atom_id, electron_id=self.electron_id)
 
 
+def how_far(done: float, total: float | None, note: str) -> str:
+    """Write for people how far an atom is: a whole number as one, whatever type it travels as."""
+    of = "" if total is None else f" of {total:.15g}"
+    return f"{done:.15g}{of}" + (f", {note}" if note else "")
+
+
 class Progress(
     Struct,
     frozen=True,
@@ -182,6 +188,10 @@ class Progress(
     """How much there is to do, if known."""
     note: str = ""
     """A line for people."""
+
+    def __str__(self) -> str:
+        """How far it is."""
+        return how_far(self.done, self.total, self.note)
 
 
 _ANY: msgspec.json.Decoder[Any] = msgspec.json.Decoder()

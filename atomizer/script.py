@@ -37,14 +37,20 @@ def run(atom: Any, /, *args: Any, **kwargs: Any) -> Any:
         RuntimeError: A loop is running here: say `await runtime.run(…)` instead.
         As `Atomizer.run`.
     """
+    if _is_in_a_loop():
+        raise RuntimeError(
+            "atomizer.run() starts an event loop of its own, and one is running here. "
+            "Say `async with atomizer.Atomizer(atom) as runtime: await runtime.run(atom, …)`."
+        )
+    return asyncio.run(_run_once(atom, args, kwargs))
+
+
+def _is_in_a_loop() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(_run_once(atom, args, kwargs))
-    raise RuntimeError(
-        "atomizer.run() starts an event loop of its own, and one is running here. "
-        "Say `async with atomizer.Atomizer(atom) as runtime: await runtime.run(atom, …)`."
-    )
+        return False
+    return True
 
 
 async def _run_once(atom: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Protocol, Self
 import msgspec
 from msgspec import Meta, Struct
 
+from .masking import masked
+
 __all__ = ("Clock", "Settings", "SystemClock")
 
 _PREFIX = "ATOMIZER_"
@@ -88,7 +90,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     """The longest pause between two tries, in seconds."""
     abandoned_limit: Count = 8
     """How many abandoned atoms a node bears until its health is red."""
-    processes: CountOrNone = 0
+    processes: Annotated[int, Meta(ge=0, le=1_024)] = 0
     """How many child processes there are at most; 0 means one for each CPU core that this process may use."""
     process_calls: CountOrNone = 1_000
     """After how many electrons a child process makes room for a new one; 0 means never."""
@@ -106,7 +108,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             raise ValueError(f"Settings: {error}") from None
 
     def __repr__(self) -> str:
-        return re.sub(r"(://[^:/@']*:)[^@']*@", r"\1***@", super().__repr__())
+        return Struct.__repr__(msgspec.structs.replace(self, url=masked(self.url)))
 
     def _scalars(self) -> dict[str, object]:
         return {name: getattr(self, name) for name in _SCALARS}

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..atom import atom
 from ..errors import AtomizerError, AtomTimedOut, ConductorError, Expired
+from ..masking import masked
 from ..runtime import Atomizer
 from .complaint import NO_CONDUCTOR, Complaint
 from .conductors import chosen
 from .fields import settings_of
 from .figures import Counts, Figures, Round, Spread
+from .giving_back import give_back
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ("measure",)
 
-Echo: TypeAlias = "FunctionAtom[[bytes], bytes, [bytes], Coroutine[Any, Any, bytes]]"
+Echo: TypeAlias = (
+    "FunctionAtom[[bytes], bytes, [bytes], Coroutine[Any, Any, bytes]] | FunctionAtom[[bytes], bytes, [bytes], bytes]"
+)
 
 _NUMBER = 8  # bytes in front of each payload
 _WARM_UP = 200
@@ -50,7 +54,7 @@ def measure(plan: Plan, url: str | None, *, patience: float = 10.0) -> Figures:
         asyncio.run(bench.run(Atomizer(bench.atom, conductor=conductor, settings=settings)))
     except ConductorError as error:
         raise Complaint(str(error), exit_code=NO_CONDUCTOR) from error
-    return Figures(plan, url or settings.url or "memory", bench.rounds, bench.counts(), bench.loop)
+    return Figures(plan, masked(url or settings.url or "memory"), bench.rounds, bench.counts(), bench.loop)
 
 
 class _Bench:
@@ -68,13 +72,14 @@ class _Bench:
         self._patience = patience
         self._alone = min(_ALONE, plan.electrons)
         self._ran = array("I", bytes(4 * (_WARM_UP + plan.rounds * (self._alone + plan.electrons))))
-        self.atom = _echo(self._ran, suspends=plan.atom == "suspend")
+        self.atom = _echo(self._ran, plan.atom)
         self.rounds: list[Round] = []
         self.loop = ""
         self._asked = 0
         self._answered = 0
         self._failed = 0
         self._first_failure = ""
+        self._runs = 0
 
     async def run(self, runtime: Atomizer) -> None:
         """Measure round by round, until all are done or the time is up."""
@@ -86,13 +91,18 @@ class _Bench:
             for _ in range(self._plan.rounds):
                 if perf_counter() < until:
                     alone = await self._ask(runtime, asking, self._alone, 1, until)
+                    before = self._asked
                     loaded = await self._ask(runtime, asking, self._plan.electrons, self._plan.outstanding, until)
-                    self.rounds.append(Round(alone, loaded))
+                    self.rounds.append(Round(alone, loaded, self._asked - before))
+            now = runtime.statistics()
+            self._runs = now.completed + now.failed
 
     def counts(self) -> Counts:
         """Count what became of everything that was asked."""
         lost = self._asked - self._answered - self._failed
         duplicated = sum(times - 1 for times in self._ran if times > 1)
+        if self._plan.atom == "process":  # its runs cannot be told apart from here
+            duplicated = max(0, self._runs - self._asked)
         return Counts(self._asked, lost, duplicated, self._failed, self._first_failure)
 
     async def _ask(self, runtime: Atomizer, asking: Echo, electrons: int, at_once: int, until: float) -> Spread:
@@ -140,9 +150,15 @@ class _Bench:
         self._first_failure = self._first_failure or reason
 
 
-def _echo(ran: array[int], *, suspends: bool) -> Echo:
-    """Make an atom that counts its runs by the number in front of the payload. Its id is of this run alone."""
+def _echo(ran: array[int], how: str) -> Echo:
+    """
+    Make an atom of an id that is of this run alone.
+
+    In this process it counts its runs by the number in front of the payload.
+    """
     atom_id = f"atomizer.bench.{secrets.token_hex(4)}"
+    if how == "process":
+        return atom(id=atom_id, isolation="process")(give_back.__wrapped__)
 
     @atom(id=atom_id)
     async def noop(payload: bytes) -> bytes:
@@ -155,4 +171,4 @@ def _echo(ran: array[int], *, suspends: bool) -> Echo:
         ran[int.from_bytes(payload[:_NUMBER], "big")] += 1
         return payload
 
-    return suspend if suspends else noop
+    return suspend if how == "suspend" else noop

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
-__all__ = ("BAD_TARGET", "FINDING", "INTERRUPTED", "NO_CONDUCTOR", "UNWRITABLE", "USAGE", "Complaint", "masked")
+__all__ = ("BAD_TARGET", "FINDING", "INTERRUPTED", "NO_CONDUCTOR", "UNWRITABLE", "USAGE", "Complaint")
 
 FINDING = 1
 """Something was found, failed or lost."""
@@ -31,17 +29,3 @@ class Complaint(Exception):
     def __init__(self, message: str, *, exit_code: int) -> None:
         self.exit_code = exit_code
         super().__init__(" ".join(message.split()))
-
-
-def masked(text: str) -> str:
-    """Hide the secrets of every URL in a text: its password, a token in front of its host, and keys in its query."""
-    return _SECRET.sub(r"\1***", _USER_INFO.sub(_without_secret, text))
-
-
-def _without_secret(found: re.Match[str]) -> str:
-    user, colon, _ = found[1].partition(":")
-    return f"://{user}:***@" if colon else "://***@"
-
-
-_USER_INFO = re.compile(r"://([^\s\"]*)@")  # up to the last @: a password that is not escaped may hold one, or a slash
-_SECRET = re.compile(r"([?&][\w-]*(?:passw(?:or)?d|secret|token|key)[\w-]*=)[^&\s\"]+", re.IGNORECASE)

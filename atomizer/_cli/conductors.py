@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..conductor import Conductor
 from ..errors import ConductorUnknown
+from ..masking import masked
 from ..memory import MemoryConductor
 from ..registry import default_registry
 from ..runtime import with_room
@@ -36,9 +37,10 @@ def conductor_of(url: str) -> Conductor:
 
 
 def said_of(url: str, error: Exception) -> str:
-    """Say what went wrong, and with which URL, once."""
-    text = str(error) or type(error).__qualname__
-    return text if text.startswith(url) else f"{url}: {text}"
+    """Say what went wrong, and with which URL, once and without its secrets."""
+    shown = masked(url)
+    text = (str(error) or type(error).__qualname__).replace(url, shown)
+    return text if text.startswith(shown) else f"{shown}: {text}"
 
 
 def chosen(url: str | None, settings: Settings, items: Sequence[object] = ()) -> Conductor | None:

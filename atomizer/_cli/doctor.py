@@ -125,10 +125,10 @@ def check_needs(requirements: list[str]) -> Iterator[Check]:
         whole = f"'{installation.DISTRIBUTION}[{need.extra}]'" if need.extra else installation.DISTRIBUTION
         if need.is_too_old:
             yield Check("needs", FINDING, f"{wanted}, and {need.found} is installed", f"pip install --upgrade {whole}")
-        elif not need.found and need.extra:
-            yield Check("extras", NOTE, f"{need.extra} is not installed", f"pip install {whole}")
-        elif not need.found:
+        elif not need.found and not need.extra:
             yield Check("needs", FINDING, f"{wanted} is not installed", f"pip install {whole}")
+    for extra in sorted({need.extra for need in needs if need.extra and not need.found}):
+        yield Check("extras", NOTE, f"{extra} is not installed", f"pip install '{installation.DISTRIBUTION}[{extra}]'")
     good = [f"{need.name} {need.found}" for need in needs if need.found and not need.is_too_old]
     if good:
         yield Check("needs", OK, ", ".join(good))
@@ -201,6 +201,7 @@ def _check_conductor(url: str | None) -> Iterator[Check]:
 
 
 def _try_conductor(url: str) -> Check:
+    from ..masking import masked  # noqa: PLC0415  # as above
     from .conductors import said_of, time_of_connecting  # noqa: PLC0415  # as above
 
     try:
@@ -209,4 +210,4 @@ def _try_conductor(url: str) -> Check:
         return Check(
             "conductor", FINDING, said_of(url, error), "look whether it is there, and whether its URL is right"
         )
-    return Check("conductor", OK, f"{url} connected and left in {seconds * 1e3:,.1f} ms")
+    return Check("conductor", OK, f"{masked(url)} connected and left in {seconds * 1e3:,.1f} ms")

@@ -28,7 +28,7 @@ class Plan(NamedTuple):
     outstanding: int
     """How many electrons are under way at once."""
     atom: str
-    """`noop` returns at once, `suspend` after one turn of the event loop."""
+    """`noop` returns at once, `suspend` after one turn of the event loop, `process` from a child process."""
     rounds: int
     seconds: float
     """After which nothing more is asked."""
@@ -67,6 +67,8 @@ class Round(NamedTuple):
     """One electron at a time."""
     loaded: Spread
     """As many outstanding as was asked for."""
+    asked: int
+    """How many electrons were asked for under load."""
 
     @property
     def throughput(self) -> float:
@@ -141,14 +143,14 @@ class Figures(NamedTuple):
 
     def _heading(self) -> str:
         plan = self.plan
-        done = (
-            f"{len(self._measured)} of {plan.rounds} rounds of {plan.electrons:,} electrons, {plan.size:,} bytes each"
-        )
-        cut = "" if self._is_whole() else f"; cut off by the limit of {plan.seconds:g} s"
+        whole = sum(each.asked == plan.electrons for each in self.rounds)
+        done = f"{whole} of {plan.rounds} rounds of {plan.electrons:,} electrons, {plan.size:,} bytes each"
+        cut = "" if whole == plan.rounds else f"; cut off by the limit of {plan.seconds:g} s{self._left_over()}"
         return f"{done}, atom {plan.atom}, over {self.conductor}{cut}"
 
-    def _is_whole(self) -> bool:
-        return [each.loaded.electrons for each in self.rounds] == [self.plan.electrons] * self.plan.rounds
+    def _left_over(self) -> str:
+        asked = sum(each.asked for each in self.rounds if each.asked != self.plan.electrons)
+        return f" after {asked:,} of the next" if asked else ""
 
     def _summary(self) -> dict[str, Any]:
         """Take medians over the rounds, and the longest of what took longest."""

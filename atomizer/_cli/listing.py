@@ -48,10 +48,18 @@ def _for_people(atom: Schema) -> str:
         "takes": taken or ("one payload" if atom["form"] == "class" else "nothing"),
         "gives": atom["result_type"],
         "route": atom["route"] if atom["route"] != atom["id"] else "",
+        "runs": _how_it_runs(atom),
         "options": options,
     }
     title = [atom["id"], *([f"  {atom['doc']}"] if atom["doc"] else [])]
     return "\n".join([*title, *(f"  {name:<8}{text}" for name, text in rows.items() if text)])
+
+
+def _how_it_runs(atom: Schema) -> str:
+    bound = atom["concurrency"]
+    at_once = f"at most {'once' if bound == 1 else f'{bound} times'} at a time" if bound else ""
+    isolated = "in a child process" if atom["isolation"] == "process" else ""
+    return ", ".join(filter(None, (isolated, at_once)))
 
 
 def _parameter(parameter: Schema) -> str:

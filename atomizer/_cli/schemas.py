@@ -28,13 +28,18 @@ _BOTH = [JSON, RAW]
 
 
 def describe(definition: Definition) -> Schema:
-    """Describe an atom: id, route, form, doc, parameters, result, options, and the schemas of what travels."""
+    """
+    Describe an atom: id, route, form, doc, isolation, concurrency, parameters, result, options, and the schemas of what
+    travels. No isolation is the runtime's own process, no concurrency as many as there are slots.
+    """
     written = _written(definition)
     return {
         "id": definition.atom_id,
         "route": definition.route,
         "form": "function" if isinstance(definition.plain, FunctionAtom) else "class",
         "doc": _first_line(definition.plain.__doc__),
+        "isolation": definition.isolation,
+        "concurrency": definition.concurrency,
         "parameters": [_parameter(each) for each in _parameters(definition)],
         "result_type": _shown(inspect.signature(written).return_annotation),
         "options": _options(definition),

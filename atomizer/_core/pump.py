@@ -109,11 +109,12 @@ class Pump:
             connection, delivery = await self.link.receive_work()
         finally:
             waiting.pop(worker.task, None)
+        worker.has_slot = slots.take()  # before another worker is started for it
         if not waiting:
             self.prime()
-        if not slots.take():
+        if not worker.has_slot:
             await self._wait_for_slot(connection, delivery)
-        worker.has_slot = True
+            worker.has_slot = True
         return (connection, delivery) if await self._is_still_open(connection, delivery) else None
 
     async def _is_still_open(self, connection: Connection, delivery: Delivery) -> bool:

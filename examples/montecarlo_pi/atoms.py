@@ -75,7 +75,9 @@ class Estimate(msgspec.Struct, frozen=True, omit_defaults=True):
     """Tosses and how many of them were inside, along the way."""
 
     def __str__(self) -> str:
-        digits = 1 - floor(log10(self.sigma)) if self.sigma else 5
+        if not self.sigma:  # all landed on one side: that says nothing of how far off it is
+            return f"π ≈ {self.pi:.5f}"
+        digits = 1 - floor(log10(self.sigma))
         return f"π ≈ {self.pi:.{digits}f} ± {self.sigma:.{digits}f}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
@@ -10,6 +11,7 @@ import click
 __all__ = ("Picture",)
 
 _WIDTH = 30
+_COLUMNS = 80  # of a terminal that does not say
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
@@ -29,16 +31,28 @@ class Picture:
             return
         self._drawn = now
         rate = done / max(now - self._started, 1e-9)
-        line = f"{_bar(done / total)} {done / total:4.0%}   {note}   {rate:,.0f} tosses/s"
-        click.echo(f"\r\x1b[K{line}" if self._live else line, file=self._stream, nl=not self._live)
+        text = f" {done / total:4.0%}   {note}   {rate:,.0f} tosses/s"
+        if self._live:
+            click.echo(f"\r\x1b[K{_fitted(done / total, text, self._columns())}", file=self._stream, nl=False)
+        else:
+            click.echo(_bar(done / total, _WIDTH) + text, file=self._stream)
 
     def end(self) -> None:
         """Leave the last picture standing."""
         if self._live:
             click.echo(file=self._stream)
 
+    def _columns(self) -> int:
+        return os.get_terminal_size(self._stream.fileno()).columns or _COLUMNS
 
-def _bar(share: float) -> str:
-    eighths = round(share * _WIDTH * 8)
+
+def _fitted(share: float, text: str, columns: int) -> str:
+    """Give the bar what the text leaves of a line; a line that is full would begin another one."""
+    room = columns - 1
+    return (_bar(share, min(max(room - len(text), 0), _WIDTH)) + text)[:room]
+
+
+def _bar(share: float, width: int) -> str:
+    eighths = round(share * width * 8)
     full, rest = divmod(eighths, 8)
-    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(_WIDTH, "·")
+    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width, "·")

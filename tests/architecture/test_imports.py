@@ -9,7 +9,7 @@ import pytest
 from tests.architecture.sources import Import, Module, imports_of, modules
 
 VALUES = (
-    ("errors", "settings"),
+    ("errors", "masking", "settings"),
     ("bounds", "json_values"),
     ("electron", "properties", "control", "events", "options"),
     ("tolerant", "kinds", "go_dialect", "native_json", "messagepack", "codec", "retry"),

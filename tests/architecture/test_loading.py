@@ -75,7 +75,7 @@ def test_help_loads_click_and_no_runtime(arguments: list[str]) -> None:
 
     assert ours == {
         *("atomizer", "atomizer._on_first_use", "atomizer.cli", "atomizer._cli"),
-        *("atomizer._cli.complaint", "atomizer._cli.voice"),
+        *("atomizer._cli.complaint", "atomizer._cli.voice", "atomizer.masking"),
     }
     assert not {"asyncio", "anyio", "importlib.metadata", "json", "msgspec", "socket"}.intersection(loaded)
 

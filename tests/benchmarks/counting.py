@@ -90,7 +90,8 @@ class CountingClock(SystemClock):
     def utc_ns(self) -> int:
         """Count a reading."""
         self._read["clock readings"] += 1
-        return time.time_ns()
+        self._now += 1e-5
+        return int(self._now * 1e9)
 
 
 def counts(way: str) -> dict[str, float]:

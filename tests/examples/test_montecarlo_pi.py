@@ -7,6 +7,8 @@ import os
 import pty
 import subprocess
 import sys
+import termios
+from contextlib import redirect_stderr
 from math import pi
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ from matplotlib.image import imread
 import atomizer
 from examples.montecarlo_pi.atoms import Chunk, Estimate, Landed, MonteCarlo, Order, toss
 from examples.montecarlo_pi.convergence import plot, way_to
+from examples.montecarlo_pi.picture import Picture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,6 +114,21 @@ def test_the_demo_draws_one_live_line_in_a_terminal() -> None:
     assert drawn.count(b"\r\x1b[K") > 50
     assert "█" in drawn.decode()
     assert b"tosses" in out
+
+
+@pytest.mark.parametrize("columns", [80, 40])
+def test_the_live_line_fits_the_terminal(columns: int) -> None:
+    """A line that is too long could not be drawn again: the terminal would scroll."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, columns))
+    with os.fdopen(theirs, "w", encoding="utf-8") as terminal, redirect_stderr(terminal):
+        Picture().draw(4.9e9, 5e9, "π ≈ 3.141592 ± 0.000023")
+        frame = _read(ours).decode().removeprefix("\r\x1b[K")
+    os.close(ours)
+
+    assert len(frame) == columns - 1
+    assert " 98%   π ≈ 3.14" in frame
+    assert ("█" in frame) == (columns == 80)
 
 
 def _read(terminal: int) -> bytes:
@@ -264,6 +282,16 @@ async def test_failed_tosses_are_counted_and_not_guessed() -> None:
     assert estimate.pi == 4 * 3 / 5
     assert estimate.failure == "no arm"
     assert way_to(estimate) == [(2, 1), (4, 2), (5, 3)]
+
+
+async def test_one_toss_has_no_error_band() -> None:
+    """It says nothing of how far off it is, and no band of 0 is claimed."""
+
+    @atomizer.atom(id="montecarlopi.Toss")
+    async def lucky(chunk: Chunk) -> Landed:
+        return Landed(chunk.tosses)
+
+    assert str(await ask(Order(1), lucky)) == "π ≈ 4.00000"
 
 
 async def test_no_estimate_is_made_of_nothing() -> None:

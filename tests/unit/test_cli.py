@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from atomizer._cli.complaint import BAD_TARGET, FINDING, INTERRUPTED, NO_CONDUCTOR, UNWRITABLE, USAGE, Complaint, masked
+from atomizer._cli.complaint import BAD_TARGET, FINDING, INTERRUPTED, NO_CONDUCTOR, UNWRITABLE, USAGE, Complaint
 from atomizer._cli.voice import Voice
 from atomizer.cli import EXIT_CODES, main
 
@@ -59,28 +59,28 @@ def test_help_has_every_command_and_every_exit_code() -> None:
     ],
 )
 def test_wrong_usage_ends_with_2(arguments: list[str], said: str) -> None:
-    """With the usage, and what was wrong with it."""
+    """In one line, with what was wrong with it."""
     ended = CliRunner().invoke(main, arguments)
 
     assert ended.exit_code == USAGE
     assert said in ended.stderr
+    assert ended.stderr.startswith("atomizer: ")
+    assert ended.stderr.count("\n") == 1
     assert ended.stdout == ""
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("amqp://guest:secret@host/vhost", "amqp://guest:***@host/vhost"),
-        ("amqp://guest:se@cr/et@host/", "amqp://guest:***@host/"),
-        ("nats://token@host", "nats://***@host"),
-        ('{"url": "amqp://a:b@host", "to": "x@y"}', '{"url": "amqp://a:***@host", "to": "x@y"}'),
-        ("http://host/?api_key=abc&size=3", "http://host/?api_key=***&size=3"),
-        ("memory://shop, and me@example", "memory://shop, and me@example"),
-    ],
-)
-def test_secret_of_a_url_is_masked(text: str, shown: str) -> None:
-    """Whatever is said goes into logs."""
-    assert masked(text) == shown
+@pytest.mark.parametrize("command", [(), ("doctor",)])
+def test_help_has_a_short_name(command: tuple[str, ...]) -> None:
+    """It is what many type first."""
+    short, long = (CliRunner().invoke(main, [*command, option]) for option in ("-h", "--help"))
+
+    assert short.exit_code == 0
+    assert short.output == long.output
+
+
+def test_no_command_at_all_is_answered_with_the_help() -> None:
+    """Nothing was wrong with it yet."""
+    assert "Exit codes:" in CliRunner().invoke(main, []).output
 
 
 def test_url_with_a_password_is_not_repeated() -> None:

@@ -36,10 +36,10 @@ def figures(counts: Counts = SOUND, *, electrons: int = 300, plan: Plan = SMALL)
     alone = Spread(300, 0.03, {"p50": 1e-4, "p90": 2e-4, "p99": 3e-4, "max": 4e-4})
     slow = Spread(electrons, 0.02, {"p50": 1e-3, "p90": 2e-3, "p99": 3e-3, "max": 9e-3})
     fast = Spread(electrons, 0.01, {"p50": 3e-3, "p90": 2e-3, "p99": 3e-3, "max": 4e-3})
-    return Figures(plan, "memory", [Round(alone, slow), Round(alone, fast)], counts, "asyncio")
+    return Figures(plan, "memory", [Round(alone, slow, 300), Round(alone, fast, 300)], counts, "asyncio")
 
 
-@pytest.mark.parametrize("atom", ["noop", "suspend"])
+@pytest.mark.parametrize("atom", ["noop", "suspend", "process"])
 @pytest.mark.parametrize("deadline", [True, False])
 def test_every_electron_runs_once_and_is_answered(atom: str, deadline: bool) -> None:
     """Over the warm-up and, in each round, those that go alone and those under load."""
@@ -57,7 +57,8 @@ def test_time_limit_ends_the_asking_and_loses_nothing() -> None:
 
     assert measured.counts[1:] == (0, 0, 0, "")
     assert measured.counts.asked < 1_000_000
-    assert "cut off by the limit of 0.3 s" in measured.for_people()
+    assert measured.for_people().startswith("0 of 1 rounds of 1,000,000 electrons, ")
+    assert f"cut off by the limit of 0.3 s after {measured.rounds[0].asked:,} of the next" in measured.for_people()
 
 
 class Doubling(Passing):
@@ -125,6 +126,8 @@ def test_electron_that_cannot_be_sent_has_failed() -> None:
         measured = measure(SMALL._replace(electrons=10, rounds=1), None)
 
     assert measured.counts.failed == measured.counts.asked
+    assert measured.for_people().startswith("1 of 1 rounds of 10 electrons, ")
+    assert "cut off" not in measured.for_people()
     assert "100 bytes are over the limit of 10" in measured.for_people()
 
 

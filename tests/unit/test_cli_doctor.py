@@ -66,6 +66,13 @@ def test_dependency_that_is_missing_or_too_old_is_found(requirement: str, state:
     assert cure in check.cure
 
 
+def test_extra_that_needs_several_is_noted_once() -> None:
+    """One command installs all of them."""
+    (check,) = check_needs(["nope>=1; extra == 'some'", "nor-this; extra == 'some'"])
+
+    assert (check.name, check.text) == ("extras", "some is not installed")
+
+
 @pytest.mark.parametrize(
     ("version", "expected"), [("10.0", [10]), ("10.0.0rc1", [10]), ("1.2.30.post1", [1, 2, 30]), ("", []), ("dev", [])]
 )
@@ -157,13 +164,13 @@ def test_every_wrong_variable_is_named(variables: Mapping[str, str], said: list[
         (None, "note", "none is named"),
         ("memory://doctor", "ok", "memory://doctor connected and left in"),
         ("memory://doctor?x=1", "finding", "memory://doctor?x=1: there is no parameter 'x'"),
-        ("nowhere://me:secret@host", "finding", "nowhere://me:secret@host: no conductor answers to nowhere://"),
+        ("nowhere://me:secret@host", "finding", "nowhere://me:***@host: no conductor answers to nowhere://"),
     ],
 )
 def test_conductor_is_connected_and_left(
     monkeypatch: pytest.MonkeyPatch, url: str | None, state: str, said: str
 ) -> None:
-    """If one is named. The command masks what is in a URL."""
+    """If one is named. Its secrets are not shown."""
     monkeypatch.delenv("ATOMIZER_URL", raising=False)
 
     last = examine(url).checks[-1]

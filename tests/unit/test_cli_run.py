@@ -262,15 +262,14 @@ def test_worker_that_nobody_reads_goes_on(project: Project, broken: str) -> None
     folder = project(works=WORKS)
     ours, theirs = os.pipe()
     os.close(ours)
-    streams = {name: theirs for name in ("stdout", "stderr") if broken in (name, "both")}
-
     ended = subprocess.run(
         command("works", "--conductor", "memory://works"),
         cwd=folder,
         env=environment(TIMES="1"),
         timeout=30,
         check=False,
-        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams},
+        stdout=theirs if broken in ("stdout", "both") else subprocess.PIPE,
+        stderr=theirs if broken in ("stderr", "both") else subprocess.PIPE,
     )
     os.close(theirs)
 

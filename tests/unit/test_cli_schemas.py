@@ -283,3 +283,30 @@ def test_atoms_are_listed_for_machines(project: Project) -> None:
     assert list(schemas) == ["listed.add"]
     assert schemas["listed.add"] == {side: everything[0][side] for side in ("payload", "result")}
     assert schemas["listed.add"]["payload"]["schema"]["required"] == ["a"]
+
+
+CONFINED = """
+import atomizer
+
+@atomizer.atom(isolation="process", concurrency=3)
+def draw(number: int) -> int: ...
+
+@atomizer.atom(singleton=True)
+async def alone() -> None: ...
+
+@atomizer.atom
+async def free() -> None: ...
+"""
+
+
+def test_where_and_how_often_at_once_an_atom_runs_is_shown(project: Project) -> None:
+    """To people in words, where there is something to say; to machines always."""
+    project(confined=CONFINED)
+
+    people = CliRunner().invoke(main, ["atoms", "confined"]).stdout
+    machines = json.loads(CliRunner().invoke(main, ["atoms", "confined", "--json"]).stdout)
+
+    said = {each["id"].rpartition(".")[2]: (each["isolation"], each["concurrency"]) for each in machines}
+    assert said == {"draw": ("process", 3), "alone": (None, 1), "free": (None, None)}
+    runs = [line.split(maxsplit=1)[1] for line in people.splitlines() if line.startswith("  runs")]
+    assert runs == ["in a child process, at most 3 times at a time", "at most once at a time"]

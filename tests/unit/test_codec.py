@@ -353,3 +353,13 @@ def test_other_content_types_have_no_codec(content_type: str) -> None:
         codec_for(content_type)
 
     assert len(str(refused.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "said"), [(1, 40, "1 of 40"), (12_345_678, None, "12345678"), (0.5, 1, "0.5 of 1")]
+)
+def test_progress_in_whole_numbers_reads_as_whole_numbers(done: float, total: float | None, said: str) -> None:
+    """They travel as numbers of any kind."""
+    progress = Progress(electron_id="i", done=done, total=total)
+
+    assert str(NATIVE_JSON.decode_reply(NATIVE_JSON.encode_reply(progress))) == said

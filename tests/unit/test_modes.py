@@ -211,3 +211,12 @@ else:
 
     assert "a child process imports files" in printed("-c", program)
     assert printed(str(file)) == "taken"
+
+
+def test_a_function_without_a_name_is_refused_at_once_for_a_child_process() -> None:
+    """An id would not help: it is by its name that the child process finds it."""
+    isolated: Any = {"isolation": "process"}
+    with pytest.raises(RegistrationRefused, match="functions at the top of a module") as caught:
+        atomizer.atom(**isolated)(lambda: 1)
+
+    assert "id=" not in str(caught.value)

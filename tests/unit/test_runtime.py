@@ -401,6 +401,7 @@ async def test_progress_reaches_the_asker_and_the_events() -> None:
 
     assert handle.progress is not None
     assert (handle.progress.done, handle.progress.note) == (2, "step 2")
+    assert str(handle.progress) == "2 of 2, step 2"
     assert [line.rsplit("] ")[1] for line in told][-1] == "progress: 2 of 2, step 2"
 
 

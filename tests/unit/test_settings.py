@@ -12,7 +12,10 @@ from atomizer import Settings
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("slots", 0), ("slots", "many"), ("grace", -1.0), ("name", "two words"), ("grace", float("nan"))],
+    [
+        *(("slots", 0), ("slots", "many"), ("processes", 1_025)),
+        *(("grace", -1.0), ("grace", float("nan")), ("name", "two words")),
+    ],
 )
 def test_a_value_out_of_range_is_refused_with_its_name(name: str, value: object) -> None:
     """Whoever gives a bad setting is told which."""

@@ -103,7 +103,7 @@ def ask(atom: Any, *args: Any, **options: Any) -> tuple[Any, float]:
 
     async def main(clock: VirtualClock) -> tuple[Any, float]:
         settings = Settings(clock=clock, cancel_grace=1.0)
-        async with Atomizer(*dict.fromkeys((atom, partial)), settings=settings) as runtime:
+        async with Atomizer(*dict.fromkeys((atom.plain, partial)), settings=settings) as runtime:
             began = clock.monotonic()
             properties = await (await runtime.send(atom.options(**options), *args)).properties()
             took = clock.monotonic() - began
@@ -152,7 +152,7 @@ def test_an_atom_that_goes_on_meets_its_limit() -> None:
 @pytest.mark.parametrize("limits", [{"limit": 2.0}, {"timeout": 2.0}])
 def test_a_soft_limit_beyond_the_limit_is_never_told(limits: dict[str, float]) -> None:
     """Nor one beyond the deadline."""
-    properties, took = ask(partial, soft_limit=3.0, **limits)
+    properties, took = ask(partial.options(**limits), soft_limit=3.0)
 
     assert properties.failure.kind == "timed_out"
     assert "soft" not in properties.failure.message

@@ -118,3 +118,21 @@ async def test_a_result_that_an_atom_in_a_thread_gives_on_demand_counts() -> Non
     """It was cancelled too late, or has come to its end in time."""
     async with Atomizer(attentive) as runtime:
         assert await runtime.run(attentive.options(limit=0.02), "returns") == "what there was"
+
+
+@atomizer.atom(id="tests.threads.forgetful")
+def forgetful(bond: Bond, verb: str) -> None:
+    """Ask as a coroutine does, and forget that this is none."""
+    getattr(bond, verb)(attentive, ["returns"])
+
+
+@pytest.mark.parametrize(("verb", "instead"), [("run", "run"), ("send", "run"), ("map", "map")])
+async def test_an_atom_in_a_thread_that_asks_as_a_coroutine_is_told_how_to(verb: str, instead: str) -> None:
+    """What it got would be a coroutine that nobody awaits."""
+    async with Atomizer(forgetful) as runtime:
+        with pytest.raises(atomizer.AtomFailed) as caught:
+            await runtime.run(forgetful, verb)
+
+    assert caught.value.failure.message == (
+        f"bond.{verb} is for coroutines; in a thread say bond.blocking.{instead}(…)"
+    )

@@ -1,0 +1,84 @@
+"""What of a URL is shown: never a secret."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atomizer import Settings
+from atomizer.masking import masked, masked_text
+
+LETTERS = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=1, max_size=5)
+ODD = st.text(" @/:?#&%;='\"\\", max_size=3)
+SECRET = st.lists(LETTERS | ODD, min_size=1).map("".join).filter(str.strip)
+"""Capital letters, and between them whatever should have been escaped: no part of a URL here has any but the secret."""
+IN_QUERY = SECRET.map(lambda text: text.replace("&", "")).filter(bool)
+NAMES = ("password", "passwd", "pwd", "pass", "secret", "token", "key", "apikey", "api_key", "db_pass", "access_token")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("amqp://guest:secret@host/vhost", "amqp://guest:***@host/vhost"),
+        ("amqp://guest:se@cr/et@host/", "amqp://guest:***@host/"),
+        ("amqp://u:a b@h", "amqp://u:***@h"),
+        ("amqp://token:@h", "amqp://***@h"),
+        ("foo://h?pwd=a@b", "foo://***"),
+        ("amqp://:secret@h", "amqp://:***@h"),
+        ("nats://token@host", "nats://***@host"),
+        ("https://ghp_0123456789abcdef0123456789abcdef:x@host", "https://***@host"),
+        ("http://host/?api_key=abc&size=3", "http://host/?api_key=***&size=3"),
+        ("foo://h?pwd=geheim", "foo://h?pwd=***"),
+        ("foo://h?pass=geheim&passive=yes", "foo://h?pass=***&passive=yes"),
+        ("foo://h?a=1&Password=a;b", "foo://h?a=1&Password=***"),
+        ("memory://shop?capacity=10", "memory://shop?capacity=10"),
+        ("amqp://host:5672/vhost", "amqp://host:5672/vhost"),
+        ("", ""),
+        ("me@example", "me@example"),
+    ],
+)
+def test_url_is_shown_without_its_secrets(url: str, shown: str) -> None:
+    """In a text as by itself, and once masked it stays as it is."""
+    assert masked(url) == shown
+    assert masked(shown) == shown
+    assert masked_text(f'[cid:x] no way to "{url}"') == f'[cid:x] no way to "{shown}"'
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('{"url": "amqp://a:b@host", "to": "x@y"}', '{"url": "amqp://a:***@host", "to": "x@y"}'),
+        ("memory://shop, and me@example", "memory://shop, and me@example"),
+        ("http://host:80 is not for me@example", "http://host:80 is not for me@example"),
+        ("from amqp://a:b@one to amqp://c:d e@two", "from amqp://a:***@one to amqp://c:***@two"),
+        ("foo://u:a b@h: refused", "foo://u:***@h: refused"),
+        ("foo://h?pwd=geheim is wrong", "foo://h?pwd=*** is wrong"),
+    ],
+)
+def test_every_url_in_a_text_is_shown_without_its_secrets(text: str, shown: str) -> None:
+    """Whatever is said goes into logs."""
+    assert masked_text(text) == shown
+
+
+@given(SECRET)
+def test_no_part_of_a_password_survives(secret: str) -> None:
+    """Escaped or not."""
+    token = secret.replace(":", "")
+    for url in (f"amqp://me:{secret}@host/vhost", f"amqp://me:{secret}@host?size=3", f"amqp://{token}@host"):
+        assert not any(letter.isupper() for letter in masked(url)), url
+
+
+@given(st.sampled_from(NAMES), IN_QUERY)
+def test_no_part_of_a_secret_in_a_query_survives(name: str, secret: str) -> None:
+    """Whichever of the usual names it has."""
+    assert not any(letter.isupper() for letter in masked(f"http://host/path?size=3&{name}={secret}&last=1"))
+
+
+@given(SECRET)
+def test_settings_show_no_secret_of_their_url(secret: str) -> None:
+    """They are printed wherever somebody looks for what is wrong."""
+    shown = repr(Settings(url=f"amqp://me:{secret}@host"))
+
+    assert "url='amqp://me:***@host'" in shown
+    assert repr(Settings(url="amqp://host")).replace("//host", "//me:***@host", 1)[:60] == shown[:60]
