@@ -51,12 +51,14 @@ def live(descriptor: int, lifeline: int, parent: int) -> None:
     line = AnswerLine(socket.socket(fileno=descriptor))
     hold_lifeline(lifeline, parent)
     faulthandler.enable(descriptor, all_threads=False)
-    if (first := line.receive()) is not None:
-        settings = msgspec.json.decode(first, type=ChildSettings)
-        sys.argv[:] = map(os.fsdecode, settings.argv)
-        with closing(Runner(line.be_spent)) as runner:
-            ChildProgram(line, settings, runner).serve()
-    line.detach()
+    try:
+        if (first := line.receive()) is not None:
+            settings = msgspec.json.decode(first, type=ChildSettings)
+            sys.argv[:] = map(os.fsdecode, settings.argv)
+            with closing(Runner(line.be_spent)) as runner:
+                ChildProgram(line, settings, runner).serve()
+    finally:
+        line.detach()
 
 
 def _leave_signals_to_the_parent() -> None:
