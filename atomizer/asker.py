@@ -17,6 +17,7 @@ from .codec import CODECS, codec_for
 from .errors import (
     AtomFailed,
     AtomUnknown,
+    ConductorError,
     ConductorUnavailable,
     ConductorUnknown,
     Malformed,
@@ -140,10 +141,16 @@ class Asker:
                 handle.due = due = deadline + self._grace
                 if due < self._alarm.next:
                     self._alarm.wake_by(due)
-        connection = link.connection
-        if is_run and self._is_flown_at_once(handle, link, frame, to):
-            pass
-        elif connection is None or not connection.send_nowait(frame):
+        try:
+            connection = link.connection
+            is_flown = is_run and self._is_flown_at_once(handle, link, frame, to)
+            is_sent = is_flown or (connection is not None and connection.send_nowait(frame))
+        except ConductorError:
+            is_sent = False  # `_post` meets it again, and sees it through
+        except BaseException:
+            self._forget(handle)
+            raise
+        if not is_sent:
             await self._post(handle, link, electron, to, deadline)
         elif self._broadcast.listening:
             self._outbound.tell_sent(link, electron)

@@ -14,7 +14,7 @@ from ._cli.voice import Unwritable, Voice, is_broken, let_go_of_broken_streams
 from .masking import masked_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 __all__ = ("main",)
 
@@ -57,7 +57,7 @@ class _Misuse(click.ClickException):
 
 
 @contextmanager
-def _misuse_in_one_line() -> Iterator[None]:
+def _misuse_in_one_line() -> Generator[None]:
     try:
         yield
     except NoArgsIsHelpError:

@@ -101,6 +101,8 @@ class MemoryConnection(Connection):
         except BaseException:
             self._stop_waiting(inbox, waiter)
             raise
+        if delivery is not None:
+            inbox.handed -= 1
         if delivery is None or self._over is not None:
             raise self._error()
         return delivery
@@ -135,6 +137,8 @@ class MemoryConnection(Connection):
 
     def _stop_waiting(self, inbox: Inbox, waiter: asyncio.Future[MemoryDelivery | None]) -> None:
         if waiter.done() and not waiter.cancelled():
+            if waiter.result() is not None:
+                inbox.handed -= 1
             self._hand_on(waiter.result())
         else:
             with suppress(ValueError):  # it may have been passed over already

@@ -67,19 +67,21 @@ class Inbox:
 
     Attributes:
         waiting: The calls of `receive` that wait, in order. Each gets a delivery, or None when the connection ends.
+        handed: How many calls were given something, and are not awake yet.
         ready: The routes that may have something, in turn. A route in here may prove empty; one outside has nothing.
     """
 
-    __slots__ = ("ready", "waiting")
+    __slots__ = ("handed", "ready", "waiting")
 
     def __init__(self) -> None:
+        self.handed: int = 0
         self.waiting: deque[asyncio.Future[MemoryDelivery | None]] = deque()
         self.ready: deque[Listening] = deque()
 
     @property
     def is_awaited(self) -> bool:
-        """Whether a call of `receive` waits, and was not given anything."""
-        return any(not receiver.done() for receiver in self.waiting)
+        """Whether a call of `receive` waits for what comes next: none was given something and is not awake yet."""
+        return not self.handed and any(not receiver.done() for receiver in self.waiting)
 
 
 class Listening:
@@ -128,6 +130,7 @@ class Listening:
             receiver = waiting.popleft()
             if not receiver.done():  # else it was cancelled, and is not yet awake to leave by itself
                 self.hold(delivery)
+                self.inbox.handed += 1
                 receiver.set_result(delivery)
                 return True
         return False
@@ -154,6 +157,7 @@ class Listening:
             if delivery is None:
                 waiting.appendleft(receiver)
                 return
+            self.inbox.handed += 1
             receiver.set_result(delivery)
         if not self.is_ready:
             self.is_ready = True

@@ -13,9 +13,6 @@ from msgspec import Meta, Struct
 
 from .masking import masked
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 __all__ = ("Clock", "Settings", "SystemClock")
 
 _PREFIX = "ATOMIZER_"
@@ -40,10 +37,19 @@ class Clock(Protocol):
 class SystemClock:
     """The clocks of this machine."""
 
-    monotonic: Callable[[], float] = staticmethod(
-        time.monotonic
-    )  # what event loops go by; as it is, because it is read for each electron
-    utc_ns: Callable[[], int] = staticmethod(time.time_ns)
+    if TYPE_CHECKING:
+
+        def monotonic(self) -> float:
+            """Return `time.monotonic()`, which is what event loops go by."""
+            ...
+
+        def utc_ns(self) -> int:
+            """Return `time.time_ns()`."""
+            ...
+
+    else:  # as they are, for they are read for each electron
+        monotonic = staticmethod(time.monotonic)
+        utc_ns = staticmethod(time.time_ns)
 
     def __repr__(self) -> str:
         return "SystemClock()"

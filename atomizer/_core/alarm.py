@@ -82,9 +82,20 @@ class Alarm:
     def _go_off(self) -> None:
         self._disarm()
         now = self._clock.monotonic()
-        for things, is_due in tuple(self._watched):
-            for thing in [thing for thing in things if thing.due <= now]:
-                is_due(thing)
-        when = min((thing.due for things, _ in self._watched for thing in things), default=inf)
-        if when < inf:  # also earlier than what was armed meanwhile
-            self._arm(when, _LOOK * sum(len(things) for things, _ in self._watched))
+        try:
+            for things, is_due in tuple(self._watched):
+                for thing in [thing for thing in things if thing.due <= now]:
+                    _tell(thing, is_due)
+        finally:
+            when = min((thing.due for things, _ in self._watched for thing in things), default=inf)
+            if when < inf:  # also earlier than what was armed meanwhile
+                self._arm(when, _LOOK * sum(len(things) for things, _ in self._watched))
+
+
+def _tell(thing: Timed, is_due: Callable[[Timed], None]) -> None:
+    """Tell a thing that its time is up: once, even if that fails, which is the loop's to report."""
+    try:
+        is_due(thing)
+    except BaseException:
+        thing.due = inf
+        raise

@@ -10,9 +10,13 @@ context of its own. If it waits for something after all, a worker takes it over 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
+from functools import partial
 from types import coroutine
 from typing import TYPE_CHECKING, Any
 
+from ..conductor import Settlement
+from ..errors import ConductorError
 from .straight_line import Worker
 
 if TYPE_CHECKING:
@@ -28,7 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ("AtOnce",)
 
-_MOST_SECONDS = 0.001  # what may be spent so in a row: then the loop turns, or an atom that never waits starves others
+_MOST = 64  # electrons until the loop turns, or an atom that never waits starves others
+_MOST_SECONDS = 0.001  # likewise
+_A_MOMENT = 0.01  # seconds; at once, a loop that cancels all its tasks to close would be given a new one
 
 
 class AtOnce:
@@ -56,6 +62,7 @@ class AtOnce:
         self._tasks = tasks
         self._monotonic = clock.monotonic
         self._find = find
+        self._in_a_row = 0
         self._spent = 0.0
 
     def fly(self, frame: Frame, atom_id: str) -> bool:
@@ -63,15 +70,12 @@ class AtOnce:
         Send an electron and fly it, if it can be over in this very call.
 
         Returns:
-            Whether it was sent. If not, nothing was done.
+            Whether it was sent. If not, it is still to be sent.
         """
         registration, connection, slots = self._find(atom_id), self._link.connection, self._slots
-        if registration is None or registration.suspends or connection is None:
+        if registration is None or registration.suspends or registration.takes_turns or connection is None:
             return False
-        if not self._pump.is_open or slots.free <= 0 or slots.wanted:
-            return False
-        if self._spent > _MOST_SECONDS:
-            self._spent = 0.0
+        if not self._pump.is_open or slots.free <= 0 or slots.wanted or self._is_enough():
             return False
         task = asyncio.current_task()
         if task is None or task.cancelling():
@@ -80,8 +84,16 @@ class AtOnce:
         if delivery is None:
             return False
         began = self._monotonic()
-        self._fly(Worker(self._link, slots, task, has_slot=slots.take()), connection, delivery)
+        self._fly(Worker(self._link, slots, task, has_slot=slots.take(), is_asker=True), connection, delivery)
         self._spent += self._monotonic() - began
+        return True
+
+    def _is_enough(self) -> bool:
+        """Decide whether the loop must turn, as it does when a worker flies the next one."""
+        self._in_a_row += 1
+        if self._in_a_row <= _MOST and self._spent <= _MOST_SECONDS:
+            return False
+        self._in_a_row, self._spent = 0, 0.0
         return True
 
     def _fly(self, worker: Worker, connection: Connection, delivery: Delivery) -> None:
@@ -92,24 +104,37 @@ class AtOnce:
             worker.give_back()
         except BaseException:
             worker.give_back()
+            with suppress(ConductorError, ValueError):  # it may be settled already
+                connection.settle_nowait(delivery, Settlement.REQUEUE)
             raise
         else:
-            self._tasks.start(self._go_on(worker, flying, waits_for), f"atomizer worker {self._link.name} at once")
+            self._take_over(worker, flying, waits_for)
+
+    def _take_over(self, worker: Worker, flying: Coroutine[Any, Any, None], waits_for: Any) -> None:
+        name = f"atomizer worker {self._link.name} at once"
+        task = self._tasks.start(self._go_on(worker, flying, waits_for), name)
+        task.add_done_callback(partial(self._ended, worker, flying, waits_for))
+
+    def _ended(
+        self, worker: Worker, flying: Coroutine[Any, Any, None], waits_for: Any, task: asyncio.Task[Any]
+    ) -> None:
+        """Give the slot back; or try again, if somebody cancelled the task before it began."""
+        if worker.is_asker:
+            task.get_loop().call_later(_A_MOMENT, self._take_over, worker, flying, waits_for)
+        else:
+            worker.give_back()
 
     async def _go_on(self, worker: Worker, flying: Coroutine[Any, Any, None], waits_for: Any) -> None:
         """Take over what waits for something after all."""
         me = asyncio.current_task()
         assert me is not None  # noqa: S101  # it was started as a task
-        worker.task = me
+        worker.task, worker.is_asker = me, False
         flight = worker.flight
         if flight is not None:
             flight.worker = me
             if flight.identity is not None:
                 flight.identity.host = me
-        try:
-            await _from_here(flying, waits_for)
-        finally:
-            worker.give_back()
+        await _from_here(flying, waits_for)
 
 
 def _nothing_more(connection: Connection) -> None:

@@ -69,6 +69,7 @@ class Identity(Struct, eq=False, weakref=True):
     forsaken: bool = False
     _coro: Coroutine[Any, Any, Any] | None = None
     _over: bool = False
+    _was_cancelled: bool = False
     _cancelling: int = 0
     _waits_for: Any = None
     _callbacks: list[tuple[Callable[[Identity], object], Context | None]] | None = None
@@ -97,7 +98,7 @@ class Identity(Struct, eq=False, weakref=True):
         """Cancel what the atom waits for. A future of its author's own may refuse in any way."""
         try:
             return self._fut_waiter is not None and self._fut_waiter.cancel(msg=msg)
-        except Exception:
+        except BaseException:
             return False
 
     def cancelling(self) -> int:
@@ -117,11 +118,11 @@ class Identity(Struct, eq=False, weakref=True):
 
     def cancelled(self) -> bool:
         """Whether the atom ended in a `CancelledError`."""
-        return self._over and issubclass(type(self.error), asyncio.CancelledError)
+        return self._was_cancelled or (self._over and issubclass(type(self.error), asyncio.CancelledError))
 
     def exception(self) -> BaseException | None:
         """
-        What the atom raised; None if it returned.
+        What the atom raised; None if it returned, or is over and forgotten.
 
         Raises:
             InvalidStateError: It is not over.
@@ -227,7 +228,9 @@ class Identity(Struct, eq=False, weakref=True):
     def end(self) -> None:
         """Be over for good: nothing can cancel this, and it knows nothing any more of the flight."""
         self._over = True
-        self.context = None
+        self.context = self._coro = None
+        self._was_cancelled = self.cancelled()
+        self.value = self.error = None  # its traceback knows this, and what the atom had at hand
         if self._callbacks is not None:
             for fn, context in self._callbacks:
                 self.loop.call_soon(fn, self, context=context)

@@ -18,8 +18,6 @@ from ..options import NOTHING_SAID, Options
 from ..payload import Bind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ..payload import Payload
     from ..settings import Settings
     from .broadcast import Broadcast
@@ -94,12 +92,7 @@ def address(target: Target, options: Options) -> Address:
 
 
 class Outbound:
-    """
-    The way out of a node.
-
-    Attributes:
-        new_id: Makes an electron id: random for this start, counted within it.
-    """
+    """The way out of a node."""
 
     def __init__(self, node: str, *, settings: Settings, broadcast: Broadcast, tasks: Tasks) -> None:
         self._node = node
@@ -110,7 +103,12 @@ class Outbound:
         self._broadcast = broadcast
         self._tasks = tasks
         prefix = f"{settings.random.getrandbits(64):016x}-"
-        self.new_id: Callable[[], str] = (f"{prefix}{number}" for number in count(1)).__next__
+        self._prefix = prefix
+        self._next = count(1).__next__
+
+    def new_id(self) -> str:
+        """Make an electron id: random for this start, counted within it."""
+        return f"{self._prefix}{self._next()}"
 
     def outgoing(
         self, link: Link, electron_id: str, to: Address, payload: Payload, parent: Flight | None

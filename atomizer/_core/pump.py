@@ -75,9 +75,10 @@ class Pump:
         try:
             arrived = await self._wait(worker)
             while arrived is not None:
-                await self._line.fly(worker, *arrived, self._more)
+                flying = self._line.fly(worker, *arrived, self._more)
+                arrived = None  # who flies or waits keeps nothing of what it flew before
+                await flying
                 await self._line.let_the_loop_turn()
-                arrived = None  # who waits keeps nothing of what it flew last
                 arrived = await self._wait(worker)
         finally:
             self._give_back(worker)

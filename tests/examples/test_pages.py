@@ -25,7 +25,6 @@ NOT_RUN = {
     "python3 noxfile.py -s kills": "it ends two thousand processes, which takes minutes",
     "python3 noxfile.py -s bench": "it measures for minutes, and needs an environment of its own",
     "python3 noxfile.py -s bench -- --quick queue alone": "it measures, and needs an environment of its own",
-    "python3 noxfile.py -s kills": "it kills two thousand processes, for minutes",
     "python3 noxfile.py -s lock": "it needs a package index, and writes the locks",
     "python -m atomizer run shop --conductor memory://shop --name till-1 --slots 8": "it serves until stopped",
     "towncrier build --version X.Y.Z": "it writes the changelog",

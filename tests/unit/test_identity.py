@@ -27,7 +27,6 @@ async def fly(atom: Atom, identity: Identity | None = None) -> tuple[Any, Identi
     identity = identity or make()
     if identity.begin(atom, ()):
         await identity.drive()
-    identity.end()
     return identity.value, identity
 
 
@@ -232,7 +231,8 @@ async def test_a_done_callback_is_called_when_the_atom_is_over() -> None:
         assert task is not None
         task.add_done_callback(lambda ended: called.append(ended.done()))
 
-    await fly(atom)
+    _, identity = await fly(atom)
+    identity.end()
     await asyncio.sleep(0)
 
     assert called == [True]
@@ -368,3 +368,17 @@ async def test_what_an_atom_is_told_too_late_reaches_nobody() -> None:
 
     assert (await tell(good, lambda identity: None)).value == "good"
     assert over.value == "good"
+
+
+async def test_an_identity_that_has_ended_knows_nothing_any_more() -> None:
+    """What it raised has a traceback, which knows it: together they would wait for the collector."""
+
+    async def raises() -> None:
+        raise asyncio.CancelledError
+
+    _, identity = await fly(raises)
+
+    identity.end()
+
+    assert identity.cancelled()
+    assert identity.error is None

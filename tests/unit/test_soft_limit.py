@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
@@ -12,6 +12,9 @@ import pytest
 import atomizer
 from atomizer import Atomizer, Bond, Settings, SoftLimitReached
 from atomizer.testing.clock import VirtualClock, run
+
+if TYPE_CHECKING:
+    from atomizer.options import OptionFields
 
 ended: list[str] = []
 """What the children of a task group had to say at their end."""
@@ -150,7 +153,7 @@ def test_an_atom_that_goes_on_meets_its_limit() -> None:
 
 
 @pytest.mark.parametrize("limits", [{"limit": 2.0}, {"timeout": 2.0}])
-def test_a_soft_limit_beyond_the_limit_is_never_told(limits: dict[str, float]) -> None:
+def test_a_soft_limit_beyond_the_limit_is_never_told(limits: OptionFields) -> None:
     """Nor one beyond the deadline."""
     properties, took = ask(partial.options(**limits), soft_limit=3.0)
 
