@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Generator
 from copy import copy
 from math import inf
 from types import coroutine
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -207,19 +207,19 @@ class Handle(Struct, Generic[R_co], eq=False, weakref=True):
         properties = self._properties
         assert properties is not None  # noqa: S101  # `_outcome` has returned
         if properties.failure is not None:
-            self._raise(properties, properties.failure)
+            raise self._error_of(properties, properties.failure)  # in no variable here: its traceback knows this frame
         try:
             result: R_co = self._read(properties)
         except (ValueError, Malformed) as error:
             raise self._misfit(properties, error) from error
         return result
 
-    def _raise(self, properties: Properties, failure: Failure) -> None:
+    def _error_of(self, properties: Properties, failure: Failure) -> BaseException:
         error = failed(failure, atom_id=self.atom_id, electron_id=properties.electron_id)
         for kind in self._raises:
             if failure.type == f"{kind.__module__}.{kind.__qualname__}":
-                _raise_as(kind, error)
-        raise error
+                return _as_declared(kind, error)
+        return error
 
     def _misfit(self, properties: Properties, error: Exception) -> AtomFailed:
         failure = Failure(
@@ -230,13 +230,14 @@ class Handle(Struct, Generic[R_co], eq=False, weakref=True):
         return failed(failure, atom_id=self.atom_id, electron_id=self.electron_id)
 
 
-def _raise_as(kind: type[BaseException], error: AtomFailed) -> NoReturn:
-    """Raise a failure as the exception its atom declares; as it is, if that cannot be made of a message alone."""
+def _as_declared(kind: type[BaseException], error: AtomFailed) -> BaseException:
+    """Make of a failure the exception its atom declares; leave it, if that cannot be made of a message alone."""
     try:
         declared = kind(error.failure.message)
     except Exception:
-        raise error from None
-    raise declared from error
+        return error
+    declared.__cause__ = error
+    return declared
 
 
 async def wait_lending(wait: Callable[[], Awaitable[T]], flight: Flight | None = None) -> T:
