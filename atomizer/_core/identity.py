@@ -244,9 +244,8 @@ class Identity(Struct, eq=False, weakref=True):
         try:
             waiter = (self.context or copy_context()).run(inside, first, second)
         except BaseException as error:  # whatever an atom raises is its answer, never our end
-            trace = error.__traceback__
             # without this frame, which knows it; and past what its author made of the method
-            self.error = BaseException.with_traceback(error, trace and trace.tb_next)
+            self.error = BaseException.with_traceback(error, error.__traceback__ and error.__traceback__.tb_next)
             self._over = True
             return False
         finally:
