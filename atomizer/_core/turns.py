@@ -87,9 +87,10 @@ class Turns:
                 await waiting.drive()
         finally:
             flight.due = inf
+            error = waiting.error
             waiting.end()
-        turn.has_come = waiting.error is None and flight.told is None
-        return waiting.error
+        turn.has_come = error is None and flight.told is None
+        return error
 
     def _take_nowait(self, turn: Turn, flight: Flight, definition: Definition) -> bool:
         """Take a turn if that needs no waiting; else what it has is a part of it."""
