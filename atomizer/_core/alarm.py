@@ -30,8 +30,8 @@ class Alarm:
     """
     Tells what is under way that its time is up.
 
-    A timer of the loop costs more than a whole electron, and so does an entry in a heap of moments. Nearly everything
-    is over long before its time is: so a moment is only written down where it belongs, in `due`, and one timer is armed
+    Nearly everything is over long before its time is, and a timer of the loop for each, or an entry in a heap, would be
+    made and taken back for nothing. So a moment is only written down where it belongs, in `due`, and one timer is armed
     for the earliest that anybody spoke of. When it goes off, everything under way is looked at.
 
     Attributes:

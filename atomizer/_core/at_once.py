@@ -2,7 +2,7 @@
 At once: an electron that its asker waits for, and that nothing stands before, is flown by its asker.
 
 Whoever says `await runtime.run(…)` does nothing else until the answer is here. So where the atom is one that is over in
-one step, no worker need be woken and no turn of the loop be waited for: that is more than half of the time that one
+one step, no worker need be woken and no turn of the loop be waited for: that is nearly half of the time that one
 electron takes when it is alone. It walks the same road, bytes and settlement included, with a slot of its own and in a
 context of its own. If it waits for something after all, a worker takes it over where it stands.
 """

@@ -63,7 +63,7 @@ async def quits() -> None:
 
 
 async def test_an_electron_that_is_over_in_one_step_takes_no_turn_of_the_loop() -> None:
-    """That is more than half of the time that one alone takes."""
+    """That is nearly half of the time that one alone takes."""
     turned: list[bool] = []
     async with Atomizer(double) as runtime:
         await runtime.run(double, 1)  # now a worker waits
