@@ -14,23 +14,24 @@ from ._core.flight import CURRENT
 from ._core.lifecycle import Happening, State, move
 from ._core.node import Node
 from ._core.stopping import stopped_by_signals, to_its_end
+from ._core.surrounding import surrounding
+from ._core.trace_context import Tracing
 from .asker import Asker
 from .bond import Asking
 from .bonded import RunningBond
-from .bounds import bounds_of
 from .conductor import Conductor
+from .conductor_choice import chosen_conductors
 from .errors import NotRunning
-from .events import AtomRegistered, AtomUnregistered, RuntimeStarted, RuntimeStopped, RuntimeStopping
+from .events import AtomRegistered, AtomUnregistered, RuntimeFaulted, RuntimeStarted, RuntimeStopped, RuntimeStopping
 from .handle import wait_lending
 from .health import Health, Statistics, health_of
-from .memory import MemoryConductor
 from .options import NOTHING_SAID, Options
 from .registry import Registry, default_registry
-from .schemes import conductor_from_url
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
+    from contextlib import AbstractAsyncContextManager
 
     from ._core.flight import Flight
     from .atom import Atom, Definition
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from .handle import Handle
     from .results import Results
 
-__all__ = ("Atomizer", "EventStream", "with_room")
+__all__ = ("Atomizer", "EventStream")
 
 
 class Atomizer(Asking):
@@ -57,11 +58,17 @@ class Atomizer(Asking):
         settings: None means `Settings.from_env()`.
         options: How electrons of this runtime are treated where neither call nor atom says otherwise.
         serve: False only asks: no electron is taken.
+        around: Returns an async context manager for each attempt of each atom: entered just before the atom's code, in
+            its context and under its limits, and left after it, with what it raised. What the hook raises is the
+            electron's failure, of kind `failed`; it cannot turn a failure into a result.
+        trace: Returns the W3C traceparent that an electron sent now is to carry, or "" for none. It is asked for each
+            electron that no atom sends, and with `around` for children too; these else carry their parent's.
 
     Raises:
         RegistrationRefused: Something registered cannot be an atom or a conductor here.
         ConductorUnknown: No conductor for that URL.
         ValueError: The settings are out of their range.
+        TypeError: The settings are none, or `around` returns no context manager.
     """
 
     def __init__(
@@ -71,6 +78,8 @@ class Atomizer(Asking):
         settings: Settings | None = None,
         options: Options = NOTHING_SAID,
         serve: bool = True,
+        around: Callable[[Bond], AbstractAsyncContextManager[object]] | None = None,
+        trace: Callable[[], str] | None = None,
     ) -> None:
         self._settings = Settings.from_env() if settings is None else settings
         if not isinstance(self._settings, Settings):  # pyright: ignore[reportUnnecessaryIsInstance]  # who has no checker
@@ -79,13 +88,17 @@ class Atomizer(Asking):
         for item in registrations:
             self._registry.register(item)
         self._alone = not (conductor or self._settings.url or self._registry.conductors)  # a hub of its own
-        self._conductors = _conductors(conductor, self._registry, self._settings)
+        self._conductors = chosen_conductors(conductor, self._registry, self._settings)
         self._options = options
         self._serve = serve
         self._state = State.NEW
         self._name = self._settings.name or _new_name(self._settings)
         self._broadcast = Broadcast(self._name, self._settings.clock)
         self._asked_to_stop = asyncio.Event()
+        self._surround = surrounding(around, self._make_bond)
+        self._tracing = (
+            None if trace is None else Tracing(trace, for_children=around is not None, complain=self._complain)
+        )
         self._node: Node | None = None
         self._asker: Asker | None = None
 
@@ -306,6 +319,8 @@ class Atomizer(Asking):
             serve=self._serve,
             alone=self._alone,
             make_bond=self._make_bond,
+            surround=self._surround,
+            tracing=self._tracing,
             on_fault=self._asked_to_stop.set,
         )
 
@@ -342,6 +357,9 @@ class Atomizer(Asking):
             self._broadcast.end()
         return node
 
+    def _complain(self, why: str) -> None:
+        self._broadcast.emit(RuntimeFaulted, error=why)
+
     def _check_open(self, parent: Flight | None) -> None:
         """Refuse to ask when not running; an atom that is under way may still ask while the runtime stops."""
         if self._state is State.RUNNING or (parent is not None and self._state is State.STOPPING):
@@ -364,27 +382,6 @@ class Atomizer(Asking):
             self._check_open(None)
         assert self._asker is not None  # noqa: S101  # or the check has raised
         return self._asker
-
-
-def _conductors(conductor: Conductor | str | None, registry: Registry, settings: Settings) -> list[Conductor]:
-    """Decide which conductors a runtime has, the one to use first in front."""
-    registered = registry.conductors
-    if conductor is None and not registered:
-        conductor = settings.url or with_room(MemoryConductor(), settings)
-    if isinstance(conductor, str):
-        conductor = with_room(conductor_from_url(conductor), settings)  # named in code, or by Settings.url
-    if conductor is None:
-        return list(registered)
-    if conductor not in registered:
-        registry.register(conductor)
-    return [conductor, *(other for other in registered if other is not conductor)]
-
-
-def with_room(conductor: Conductor, settings: Settings) -> Conductor:
-    """Let a hub of this process that nobody has made by hand carry what the settings allow, with what is around it."""
-    if isinstance(conductor, MemoryConductor):
-        conductor.max_body_bytes = max(conductor.max_body_bytes, bounds_of(settings).max_bytes)
-    return conductor
 
 
 def _new_name(settings: Settings) -> str:

@@ -8,11 +8,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from ..conductor import Conductor
+from ..conductor_choice import with_room
 from ..errors import ConductorUnknown
 from ..masking import masked
 from ..memory import MemoryConductor
 from ..registry import default_registry
-from ..runtime import with_room
 from ..schemes import GROUP, HOMES, conductor_from_url
 from ..settings import Settings
 from .complaint import NO_CONDUCTOR, Complaint

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from .report import Report
     from .slots import Slots
     from .supervision import Link
+    from .surrounding import Surround
     from .tasks import Tasks
     from .threads import Threads
     from .turns import Turns
@@ -61,6 +62,7 @@ class Flights:
     Attributes:
         flying: The flights under way.
         find: Returns the atom of an id, or None.
+        bond: Brings electron and atom together, with what surrounds them.
         bounds: What a body may weigh.
         completed: How many electrons ended with a result.
         abandoned: Atoms that did not end when they were told to, and still run.
@@ -83,6 +85,7 @@ class Flights:
         turns: Turns,
         cancelled: Remembered,
         make_bond: Callable[[Flight], Bond],
+        surround: Surround,
         on_landed: Callable[[], None],
     ) -> None:
         self.flying: dict[Flight, None] = {}  # in order: a set would make no two runs alike
@@ -103,6 +106,8 @@ class Flights:
         self._turns = turns
         self._cancelled = cancelled
         self._make_bond = make_bond
+        self.bond = surround(self._bond)
+        self._confine = surround(partial(confine, self._count_from_now))
         self._most_bytes = settings.max_payload_bytes
         self._outcomes = outcomes
         self._report = report
@@ -269,8 +274,7 @@ class Flights:
     def _begin_late(self, flight: Flight, electron: Electron, registration: Registration) -> Verdict | None:
         """Do what `_begin` leaves to when the turn has come: the limits count from now, or from when it is loaded."""
         self._count_from_now(flight, electron)
-        confined = partial(confine, self._count_from_now), as_it_is
-        bond, finish = (self.bond, registration.finish) if flight.process is None else confined
+        bond, finish = (self.bond, registration.finish) if flight.process is None else (self._confine, as_it_is)
         CURRENT.set(flight)
         flight.identity = identity = Identity(flight.worker, self._loop, copy_context(), electron.atom_id, finish)
         self._report.tell(ElectronBonded, flight)
@@ -278,7 +282,7 @@ class Flights:
             return None
         return self.verdict_on(flight)
 
-    def bond(self, flight: Flight, electron: Electron, registration: Registration) -> Coroutine[Any, Any, Any]:
+    def _bond(self, flight: Flight, electron: Electron, registration: Registration) -> Coroutine[Any, Any, Any]:
         """Bring electron and atom together: the arguments are checked before the atom is called."""
         args, kwargs = registration.arguments(electron, self.bounds)
         if registration.bare is not None:  # most ask for nothing but their arguments

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from .broadcast import Broadcast
     from .children.processes import Processes
     from .flight import Flight
+    from .surrounding import Surround
+    from .trace_context import Tracing
 
 __all__ = ("Node",)
 
@@ -59,7 +61,7 @@ class Node:
 
     take_reply: Callable[[Delivery], None]
 
-    def __init__(  # everything a runtime knows of itself, by name
+    def __init__(  # noqa: PLR0913  # everything a runtime knows of itself, by name
         self,
         name: str,
         *,
@@ -69,6 +71,8 @@ class Node:
         serve: bool,
         alone: bool,
         make_bond: Callable[[Flight], Bond],
+        surround: Surround,
+        tracing: Tracing | None,
         on_fault: Callable[[], None],
     ) -> None:
         self.loop = loop = asyncio.get_running_loop()
@@ -90,12 +94,12 @@ class Node:
         self.alarm = Alarm(loop, settings.clock)
         self.slots = Slots(settings.slots, settings.suspended, self._slot_freed)
         self.correlation = Correlation()
-        self.outbound = Outbound(name, settings=settings, broadcast=broadcast, tasks=self.tasks)
+        self.outbound = Outbound(name, settings=settings, broadcast=broadcast, tasks=self.tasks, tracing=tracing)
         self.threads = Threads(loop, f"atomizer-{name}")
         self.report = Report(broadcast)
         self._most_processes = settings.processes or ceil(usable_cpus())
         self.turns = Turns(loop, self.alarm, self._most_processes, self._make_processes)
-        self.flights, self._line = self._make_ways(make_bond)
+        self.flights, self._line = self._make_ways(make_bond, surround)
         self._granting = Granting(
             settings=settings,
             registry=registry,
@@ -264,7 +268,7 @@ class Node:
         """Wait for the first connection; until then what goes wrong is tried again."""
         await link.ready(self._settings.clock.monotonic() + self._settings.connect_patience)
 
-    def _make_ways(self, make_bond: Callable[[Flight], Bond]) -> tuple[Flights, StraightLine]:
+    def _make_ways(self, make_bond: Callable[[Flight], Bond], surround: Surround) -> tuple[Flights, StraightLine]:
         settings = self._settings
         outcomes = Outcomes(self.name, settings)
         answers = Answers(settings, outcomes, self.report)
@@ -283,6 +287,7 @@ class Node:
             turns=self.turns,
             cancelled=cancelled,
             make_bond=make_bond,
+            surround=surround,
             on_landed=self._moved.set,
         )
         return flights, StraightLine(
