@@ -15,6 +15,7 @@ from atomizer._core.surrounding import surrounding
 from atomizer.testing.clock import current_clock, on_virtual_time
 
 from .atoms import Echo, add, called, double, fail, hang, in_thread, note
+from .child_atoms import fail_apart, square_apart
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -53,18 +54,6 @@ def whose_in_thread() -> str:
     return tenant.get()
 
 
-@atomizer.atom(id="around.square", isolation="process")
-def square(number: int) -> int:
-    """Square a number, in a child process."""
-    return number * number
-
-
-@atomizer.atom(id="around.fail_in_child", isolation="process")
-def fail_in_child(text: str) -> None:
-    """Raise in a child process."""
-    raise ValueError(text)
-
-
 class Whose(atomizer.Atom, id="around.Whose"):
     """Says it as a class atom."""
 
@@ -100,7 +89,7 @@ def swallow(_: Bond) -> Swallowing:
         (double, 4, 8),
         (in_thread, 5, "5 True"),
         (Echo, b"6", b"6"),
-        (square, 7, 49),
+        (square_apart, 7, 49),
     ],
 )
 async def test_hook_is_entered_before_any_kind_of_atom_and_left_after_it(atom: Any, given: Any, result: Any) -> None:
@@ -147,9 +136,9 @@ async def test_hook_sees_the_failure_of_a_child_process() -> None:
             seen.append(error)
             raise
 
-    async with Atomizer(fail_in_child, around=look) as runtime:
+    async with Atomizer(fail_apart, around=look) as runtime:
         with pytest.raises(atomizer.AtomFailed) as caught:
-            await runtime.run(fail_in_child, "eight")
+            await runtime.run(fail_apart, "eight")
 
     assert [type(error.failure) for error in seen if isinstance(error, atomizer.AtomFailed)] == [atomizer.Failure]
     assert "ValueError: eight" in str(seen[0])
@@ -165,14 +154,14 @@ async def test_hook_that_raises_on_entering_is_the_failure_and_the_atom_is_not_c
         raise PermissionError(bond.electron.atom_id)
         yield
 
-    async with Atomizer(note, in_thread, Echo, square, around=refuse) as runtime:
+    async with Atomizer(note, in_thread, Echo, square_apart, around=refuse) as runtime:
         failures = [
             (await (await runtime.send(atom, given)).properties()).failure
             for atom, given in (
                 ("tests.note", {"a": 1, "b": 2}),
                 ("tests.in_thread", 1),
                 ("tests.Echo", 1),
-                ("around.square", 1),
+                ("tests.square_apart", 1),
             )
         ]
 
