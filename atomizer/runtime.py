@@ -14,7 +14,7 @@ from ._core.flight import CURRENT
 from ._core.lifecycle import Happening, State, move
 from ._core.node import Node
 from ._core.stopping import stopped_by_signals, to_its_end
-from ._core.surrounding import surrounding
+from ._core.surrounding import bonds_within
 from ._core.trace_context import Tracing
 from .asker import Asker
 from .bond import Asking
@@ -95,7 +95,7 @@ class Atomizer(Asking):
         self._name = self._settings.name or _new_name(self._settings)
         self._broadcast = Broadcast(self._name, self._settings.clock)
         self._asked_to_stop = asyncio.Event()
-        self._surround = surrounding(around, self._make_bond)
+        self._bonds = bonds_within(around, self._make_bond)
         self._tracing = (
             None if trace is None else Tracing(trace, for_children=around is not None, complain=self._complain)
         )
@@ -318,8 +318,7 @@ class Atomizer(Asking):
             broadcast=self._broadcast,
             serve=self._serve,
             alone=self._alone,
-            make_bond=self._make_bond,
-            surround=self._surround,
+            bonds=self._bonds,
             tracing=self._tracing,
             on_fault=self._asked_to_stop.set,
         )

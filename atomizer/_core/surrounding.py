@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -22,27 +22,38 @@ if TYPE_CHECKING:
     from ..registry import Registration
     from .flight import Flight
 
-__all__ = ("Bonding", "Hook", "Surround", "surrounding")
+__all__ = ("Bonding", "Bonds", "Hook", "bonds_within")
 
 Bonding: TypeAlias = "Callable[[Flight, Electron, Registration], Coroutine[Any, Any, Any]]"
 """What brings electron and atom together: it makes the coroutine that a flight drives."""
 Hook: TypeAlias = "Callable[[Bond], AbstractAsyncContextManager[object]]"
 """What an application has run around every attempt."""
-Surround: TypeAlias = "Callable[[Bonding], Bonding]"
-"""What puts a hook around a bonding."""
 
 
-def surrounding(hook: Hook | None, make_bond: Callable[[Flight], Bond]) -> Surround:
+class Bonds(NamedTuple):
     """
-    Return what puts a hook around a bonding; without a hook every bonding stays as it is, and costs nothing more.
+    How a runtime makes bonds.
+
+    Attributes:
+        make: Makes what an atom may use of its surroundings.
+        surround: Puts the hook around a bonding; without a hook every bonding stays as it is, and costs nothing more.
+    """
+
+    make: Callable[[Flight], Bond]
+    surround: Callable[[Bonding], Bonding]
+
+
+def bonds_within(hook: Hook | None, make: Callable[[Flight], Bond]) -> Bonds:
+    """
+    Say how bonds are made within a hook.
 
     Raises:
         TypeError: The hook is no function that returns an async context manager.
     """
     if hook is None:
-        return _as_it_is
+        return Bonds(make, _as_it_is)
     _refuse_unfit(hook)
-    return partial(_surrounded, hook, make_bond)
+    return Bonds(make, partial(_surrounded, hook, make))
 
 
 def _as_it_is(bonding: Bonding) -> Bonding:

@@ -11,7 +11,7 @@ import pytest
 
 import atomizer
 from atomizer import Atomizer, Bond, Electron, FailureKind, Settings
-from atomizer._core.surrounding import surrounding
+from atomizer._core.surrounding import bonds_within
 from atomizer.testing.clock import current_clock, on_virtual_time
 
 from .atoms import Echo, add, called, double, fail, hang, in_thread, note
@@ -317,7 +317,7 @@ def test_without_a_hook_nothing_is_put_around() -> None:
     def bonding(flight: Any, electron: Any, registration: Any) -> Any:
         return never()
 
-    assert surrounding(None, lambda _: never())(bonding) is bonding
+    assert bonds_within(None, lambda _: never()).surround(bonding) is bonding
 
 
 async def enters_nothing(_: Bond) -> None:
