@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from ._core.confinement import FailedInChild
 from ._core.disposition import is_cancellation, raised
@@ -31,7 +31,11 @@ if TYPE_CHECKING:
     from .events import Event
     from .runtime import Atomizer
 
-__all__ = ("Logger", "OpenTelemetry", "line_logger", "log_electrons")
+__all__ = ("Logger", "OpenTelemetry", "Style", "line_logger", "log_electrons")
+
+
+Style: TypeAlias = Literal["console", "json"]
+"""How finished lines look: for people, or one JSON object each."""
 
 
 class Logger(Protocol):
@@ -81,13 +85,13 @@ def log_electrons(runtime: Atomizer, logger: Logger | None = None, *, buffer: in
     return _log(runtime.events(), _default_logger() if logger is None else logger, _Waiting(buffer))
 
 
-def line_logger(write: Callable[[str], None], style: Literal["console", "json"]) -> Logger:
+def line_logger(write: Callable[[str], None], style: Style) -> Logger:
     """
     Make a logger that writes finished lines, each with its moment and level, and leaves structlog's own as they are.
 
     Args:
         write: Takes each line, without its end.
-        style: For people, or one JSON object for each line.
+        style: How they look.
     """
     import structlog  # who logs nothing pays nothing for it
 

@@ -184,6 +184,29 @@ async def test_hook_that_raises_before_it_is_a_context_manager_is_the_failure_to
     assert (failure.kind, failure.type) == (FailureKind.FAILED, "atomizer.errors.Malformed")
 
 
+@on_virtual_time
+async def test_hook_is_entered_for_every_attempt() -> None:
+    """And sees how each of them ended."""
+    attempts: list[int] = []
+
+    @asynccontextmanager
+    async def count(bond: Bond) -> AsyncIterator[None]:
+        attempts.append(bond.attempt)
+        yield
+        attempts.append(-bond.attempt)
+
+    @atomizer.atom(id="around.third_time", options=atomizer.Options(retry=atomizer.Retry(attempts=5)))
+    async def third_time(bond: Bond) -> int:
+        if bond.attempt < 3:
+            raise ConnectionError
+        return bond.attempt
+
+    async with Atomizer(third_time, around=count, settings=Settings(clock=current_clock())) as runtime:
+        assert await runtime.run(third_time) == 3
+
+    assert attempts == [1, 2, 3, -3]
+
+
 async def test_hook_that_swallows_makes_no_result_of_a_failure() -> None:
     """I2: the value of an electron is what its atom returned, or there is none."""
     async with Atomizer(fail, add, around=swallow) as runtime:

@@ -13,7 +13,7 @@ import structlog
 from structlog.testing import capture_logs
 
 import atomizer
-from atomizer import Atomizer, Settings
+from atomizer import Atomizer, Bond, Settings
 from atomizer.events import (
     AtomAbandoned,
     ConductorLost,
@@ -114,6 +114,27 @@ async def test_each_way_to_end_is_one_line_with_its_own_level() -> None:
     ]
     assert lines[0][2]["error"] == "builtins.ValueError: seven"
     assert lines[3][2]["ending"] == "stopped"
+
+
+@on_virtual_time
+async def test_attempt_that_is_tried_again_is_a_line_of_its_own() -> None:
+    """With the pause until then."""
+
+    @atomizer.atom(id="logged.second_time", options=atomizer.Options(retry=atomizer.Retry(attempts=3)))
+    async def second_time(bond: Bond) -> int:
+        if bond.attempt < 2:
+            raise ConnectionError("token=geheim")
+        return bond.attempt
+
+    runtime = Atomizer(second_time, settings=Settings(clock=current_clock()))
+    lines = await logged(runtime, lambda: runtime.run(second_time))
+
+    assert [(level, said["outcome"], said["attempt"]) for level, _, said in lines] == [
+        ("warning", "retried", 1),
+        ("info", "completed", 2),
+    ]
+    assert lines[0][2]["error"] == "builtins.ConnectionError: token=***"
+    assert lines[0][2]["pause"] > 0
 
 
 async def test_no_line_has_a_payload_a_result_or_a_traceback() -> None:
