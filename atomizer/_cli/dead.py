@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+
 from ..errors import AtomizerError, ConductorError, LetterUnknown, NoReplyAsked
 from ..memory import MemoryConductor
 from ..runtime import Atomizer
@@ -77,7 +79,8 @@ def at_runtime(url: str | None, act: Callable[[Atomizer], Awaitable[Said]], voic
     settings = settings_of({})
     conductor = chosen(url, settings)
     if conductor is None or isinstance(conductor, MemoryConductor):
-        voice.note(as_json({"kind": "note", "text": _IN_MEMORY}) if voice.as_json else f"note: {_IN_MEMORY}")
+        note = msgspec.json.encode({"kind": "note", "text": _IN_MEMORY}).decode()
+        voice.note(note if voice.as_json else f"note: {_IN_MEMORY}")
     return asyncio.run(_within(Atomizer(conductor=conductor, settings=settings, serve=False), act))
 
 

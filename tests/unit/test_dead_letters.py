@@ -22,6 +22,8 @@ from atomizer import (
     MemoryConductor,
     NoReplyAsked,
     NotRunning,
+    Options,
+    Retry,
     Route,
     Settings,
     events,
@@ -507,6 +509,76 @@ async def test_a_letter_that_cannot_be_taken_away_after_its_replay_is_an_event()
     lost = [event.electron_id async for event in watched if isinstance(event, events.SettlementLost)]
     assert lost == ["a"]
     assert await ids_lying(inner) == ["a", "b"]
+
+
+# From its death to its replay
+
+
+class Closed(Exception):
+    """What `shop` raises."""
+
+
+doors: list[bool] = []
+"""Whether `shop` is open: the last word counts."""
+
+
+@atomizer.atom(id="tests.dead.shop", options=Options(retry=Retry(attempts=2, backoff=0.0)))
+async def shop(bond: Bond, item: str) -> str:
+    """Sell, if it is open."""
+    if not doors[-1]:
+        raise Closed(f"no {item} today, {bond.electron.replayed}")
+    return f"{item}, {bond.attempt}, {bond.electron.replayed}"
+
+
+async def test_an_electron_is_replayed_until_it_succeeds() -> None:
+    """On the very node that has answered its id before: a replay is run, and not recalled."""
+    doors[:] = [False]
+    async with Atomizer(shop) as runtime:
+        deaths = runtime.events()
+        with pytest.raises(AtomFailed, match="no tea today, 0"):
+            await runtime.run(shop.options(id="mine", limit=60.0), "tea")
+        await anext(event async for event in deaths if isinstance(event, events.ElectronDead))
+        first = await runtime.dead_letters.show("mine")
+
+        with pytest.raises(AtomFailed, match="no tea today, 1"):
+            await (await runtime.dead_letters.replay("mine"))
+        await anext(event async for event in deaths if isinstance(event, events.ElectronDead))
+        second = await runtime.dead_letters.show("mine")
+
+        doors.append(True)
+        result = await (await runtime.dead_letters.replay("mine"))
+        left = await runtime.dead_letters.list()
+
+    assert [failure.message for failure in first.failures] == ["no tea today, 0"] * 2
+    assert (first.attempts, first.replayed, first.node, first.conductor) == (2, 0, runtime.name, "memory")
+    assert (second.attempts, second.replayed, len(second.failures)) == (2, 1, 2)
+    assert result == "tea, 1, 2"
+    assert left == ()
+
+
+async def test_a_result_whose_asker_has_left_can_be_taken() -> None:
+    """It was computed, so it is not lost."""
+    conductor = MemoryConductor()
+    doors[:] = [True]
+    async with Atomizer(shop, conductor=conductor) as runtime:
+        seen_there = runtime.events()
+        async with conductor.connect() as gone:
+            frame = atomizer.Frame(
+                Route(atomizer.Lane.WORK, "tests.dead.shop"),
+                MESSAGEPACK.encode_electron(Electron(id="e", atom_id="tests.dead.shop", payload=b'"tea"', sender="g")),
+                MESSAGEPACK.content_type,
+                "e",
+                "gone",
+            )
+            await gone.send(frame)
+        await anext(event async for event in seen_there if isinstance(event, events.ElectronDead))
+        [listed] = await runtime.unclaimed.list()
+        properties = await runtime.unclaimed.take("e")
+        left = await runtime.unclaimed.list()
+
+    assert (listed.reply_to, listed.reason, listed.node) == ("gone", "unclaimed", runtime.name)
+    assert properties.value() == "tea, 1, 0"
+    assert left == ()
 
 
 # Unclaimed
