@@ -71,6 +71,7 @@ class PlainConductor(Conductor):
 
     Attributes:
         loses_acks: Its connections break where a dead letter is acknowledged.
+        credits: What was last granted, by route.
     """
 
     def __init__(self, inner: Conductor) -> None:
@@ -80,6 +81,7 @@ class PlainConductor(Conductor):
         self.capabilities = inner.capabilities
         self.durability = inner.durability
         self.loses_acks = False
+        self.credits: dict[Route, int] = {}
 
     @asynccontextmanager
     async def connect(self) -> AsyncGenerator[Connection]:
@@ -97,6 +99,7 @@ class PlainConnection(Connection):
 
     async def listen(self, route: Route, credit: int) -> None:
         """Listen."""
+        self._conductor.credits[route] = credit
         await self._inner.listen(route, credit)
 
     async def unlisten(self, route: Route) -> None:

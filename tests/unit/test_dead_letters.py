@@ -164,15 +164,29 @@ async def test_letters_without_an_id_have_one_by_their_bytes() -> None:
     assert left == (two,)
 
 
-async def test_two_looks_at_once_see_everything() -> None:
+def test_two_looks_at_once_see_everything() -> None:
     """What one holds the other would not see, so they go one after the other."""
-    conductor = MemoryConductor()
-    await lay(conductor, *(letter(f"e{number}") for number in range(10)))
 
-    async with asker(conductor) as runtime:
-        lists = await asyncio.gather(*(runtime.dead_letters.list() for _ in range(3)))
+    async def main(clock: VirtualClock) -> list[int]:
+        inner = MemoryConductor()
+        await lay(inner, *(letter(f"e{number}") for number in range(10)))
+        async with Atomizer(conductor=PlainConductor(inner), settings=Settings(clock=clock), serve=False) as runtime:
+            return [len(each) for each in await asyncio.gather(*(runtime.dead_letters.list() for _ in range(3)))]
 
-    assert [len(each) for each in lists] == [10, 10, 10]
+    assert run(main) == [10, 10, 10]
+
+
+async def test_nothing_more_is_taken_once_it_was_read() -> None:
+    """What is done with letters may lead to new ones, which are somebody else's to see."""
+    conductor = PlainConductor(MemoryConductor())
+    await lay(conductor.inner, *(letter(f"e{number}") for number in range(3)))
+
+    async with look_at(conductor, DEAD_ROUTE, Settings()) as held:
+        first = await held.read(lambda _: True, 2)
+        after = conductor.credits[DEAD_ROUTE]
+
+    assert len(first) == 2
+    assert after == 0
 
 
 async def test_a_look_holds_a_bounded_number_of_letters() -> None:
