@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
-from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import structs
@@ -213,7 +212,14 @@ def _letter_in(delivery: Delivery, bounds: Bounds) -> DeadLetter:
         letter = _unreadable(delivery, error)
     if letter.electron_id:
         return letter
-    return structs.replace(letter, electron_id=f"unnamed-{sha256(letter.body).hexdigest()[:16]}")
+    return structs.replace(letter, electron_id=_id_by(letter.body))
+
+
+def _id_by(body: bytes) -> str:
+    """Make an id for what came without one: the same bytes have the same."""
+    from hashlib import sha256  # noqa: PLC0415  # slow to import, and hardly ever needed
+
+    return f"unnamed-{sha256(body).hexdigest()[:16]}"
 
 
 def _unreadable(delivery: Delivery, error: Malformed) -> DeadLetter:
