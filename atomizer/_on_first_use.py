@@ -37,6 +37,7 @@ HOMES = (
     "memory",
     "handle",
     "results",
+    "dead_letters",
     "runtime",
     "script",
 )
