@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .properties import Failure
+    from .failure import Failure
 
 __all__ = (
     "AtomCancelled",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..properties import FailureKind
+from ..failure import FailureKind
 
 if TYPE_CHECKING:
     from ..electron import Electron

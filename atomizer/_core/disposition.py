@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from ..conductor import Settlement
 from ..errors import SoftLimitReached
-from ..properties import Failure, FailureKind, Properties
+from ..failure import Failure, FailureKind
+from ..properties import Properties
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from ..conductor import Connection, Delivery, Settlement
 from ..electron import Electron
-from ..properties import FailureKind
+from ..failure import FailureKind
 from ..registry import Registration
 from .disposition import Verdict
 from .identity import Identity

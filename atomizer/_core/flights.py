@@ -18,7 +18,7 @@ from ..events import (
     ElectronReceived,
     ElectronRequeued,
 )
-from ..properties import Ending, FailureKind
+from ..failure import Ending, FailureKind
 from .admission import NOT_BEGUN, Refusal, admit, time_left
 from .confinement import as_it_is, confine
 from .disposition import GIVE_BACK, Verdict, dispose, is_cancellation

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from ..errors import Malformed
-from ..properties import Ending, Failure, FailureKind, Properties
+from ..failure import Ending, Failure, FailureKind
+from ..properties import Properties
 from ..registry import StateRefused
 from .confinement import FailedInChild
 from .disposition import interruption, is_cancellation, is_over_soft_limit, raised, result_too_large, sendable

@@ -11,8 +11,8 @@ from tests.architecture.sources import Import, Module, imports_of, modules
 VALUES = (
     ("errors", "masking", "settings"),
     ("bounds", "json_values"),
-    ("electron", "properties", "control", "events", "options"),
-    ("tolerant", "kinds", "go_dialect", "native_json", "messagepack", "codec", "retry"),
+    ("failure", "trials", "electron", "properties", "envelope", "control", "retry", "events", "options"),
+    ("tolerant", "kinds", "go_dialect", "native_json", "messagepack", "codec"),
 )
 CONTRACT = ("cancellation", "conductor")
 DECIDERS = ("admission", "circle", "credit", "disposition", "lifecycle", "correlation", "remember")

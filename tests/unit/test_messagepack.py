@@ -11,7 +11,8 @@ from msgspec import structs
 from atomizer.codec import MESSAGEPACK, Bounds, Unknown
 from atomizer.electron import RAW, Electron
 from atomizer.errors import Malformed
-from atomizer.properties import Failure, Progress, Properties
+from atomizer.failure import Failure
+from atomizer.properties import Progress, Properties
 
 if TYPE_CHECKING:
     from collections.abc import Callable
