@@ -1,4 +1,4 @@
-"""What goes wrong in a trial: which faults, at which steps, by the chance of its seed. It only decides."""
+"""What goes wrong in a drill: which faults, at which steps, by the chance of its seed. It only decides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The nodes of a trial that serve the same atoms, one after another: when one crashes, the next takes over."""
+"""The nodes of a drill that serve the same atoms, one after another: when one crashes, the next takes over."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ class _Crashed(Exception):
 async def _first(*events: asyncio.Event) -> None:
     """Wait until one of some events is set."""
     async with asyncio.TaskGroup() as group:
-        waiting = [group.create_task(event.wait(), name="trial waits") for event in events]
+        waiting = [group.create_task(event.wait(), name="drill waits") for event in events]
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         for each in waiting:
             each.cancel()

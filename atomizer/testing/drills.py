@@ -1,23 +1,23 @@
 """
-Trials: a program lives again and again, and each time something else goes wrong with the electrons that it asks for.
+Drills: a program lives again and again, and each time something else goes wrong with the electrons that it asks for.
 
 A node crashes and another takes over, an electron is delivered twice, a reply is lost: the promise is *at least once*,
 so an atom may run more than once for the same electron. An atom that does not bear that is found here.
 
 .. code-block:: python
 
-    async def buy(trial: Trial) -> None:
+    async def buy(drill: Drill) -> None:
         charges.clear()
-        async with trial.runtime(charge) as runtime:
+        async with drill.runtime(charge) as runtime:
             await runtime.run(charge, "anna", 500)
         assert sum(charges.values()) == 500
 
 
     def test_anna_is_charged_once() -> None:
-        run_trials(buy)
+        run_drills(buy)
 
-All of it is on virtual time, and a seed decides what goes wrong: an error that comes out of a trial says which, and
-with that the same trial is run again.
+All of it is on virtual time, and a seed decides what goes wrong: an error that comes out of a drill says which, and
+with that the same drill is run again.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from msgspec import structs
 
 from ..conductor import Lane
 from ..memory import MemoryConductor
+from ..registry import Registry
 from ..runtime import Atomizer
 from ..settings import Settings
 from ._fate import Fate, Fault, places_of
@@ -47,23 +48,24 @@ if TYPE_CHECKING:
     from ..atom import Atom, Definition
     from ..conductor import Conductor, Connection
 
-__all__ = ("Fault", "Happened", "Program", "Trial", "TrialFailed", "run_trials")
+__all__ = ("Drill", "DrillFailed", "Fault", "Happened", "Program", "run_drills")
 
-Program: TypeAlias = "Callable[[Trial], Coroutine[Any, Any, object]]"
-"""What a trial runs: an async function that takes it."""
+Program: TypeAlias = "Callable[[Drill], Coroutine[Any, Any, object]]"
+"""What a drill runs: an async function that takes it."""
 
-_MOST = 4  # faults in one trial, so that each comes to its end
+_NODES = 2  # so that what comes twice may come to different ones
+_MOST = 4  # faults in one drill, so that each comes to its end
 _STABLE = 20.0  # seconds in which nothing happens when all is over; a connection that hangs is found dead before that
 _PATIENCE = 86_400.0
 
 
-def run_trials(
+def run_drills(
     program: Program,
     *,
     seeds: Iterable[int] = range(20),
     faults: Iterable[Fault] = Fault,
     patience: float = _PATIENCE,
-) -> tuple[Trial, ...]:
+) -> tuple[Drill, ...]:
     """
     Run a program once without faults, and then once for each seed, each time with other faults.
 
@@ -78,34 +80,34 @@ def run_trials(
         patience: Virtual seconds that one run may take.
 
     Returns:
-        The trials, each of which knows what happened in it.
+        The drills, each of which knows what happened in it.
 
     Raises:
-        TrialFailed: The discipline of the ledger was broken, or nothing went wrong in any trial.
+        DrillFailed: The discipline of the ledger was broken, or nothing went wrong in any drill.
         TimeoutError: A run took longer than its patience.
         RuntimeError: An event loop runs in this thread already.
-        Whatever the program raises. A note on the error says the seed, what went wrong in that trial, and how to run it
+        Whatever the program raises. A note on the error says the seed, what went wrong in that drill, and how to run it
             alone.
     """
     chosen = tuple(dict.fromkeys(Fault(fault) for fault in faults))
     name = getattr(program, "__name__", "program")
-    rehearsal = Trial(Fate(None))
-    _run(rehearsal, program, patience, f"nothing went wrong yet: {name} fails by itself")
-    trials = [Trial(rehearsal.fate(seed, chosen)) for seed in seeds]
-    for trial in trials:
-        _run(trial, program, patience, f"to run this trial alone: run_trials({name}, seeds=({trial.seed},){_said(chosen)})")
-    if trials and not any(trial.happened for trial in trials):
-        raise TrialFailed(f"nothing went wrong in any trial: {name} asks for no electron by `trial.runtime(…)`")
-    return tuple(trials)
+    rehearsal = Drill(Fate(None))
+    _run(rehearsal, program, patience, f"{name} fails by itself")
+    drills = [Drill(rehearsal.fate(seed, chosen)) for seed in seeds]
+    for drill in drills:
+        _run(drill, program, patience, f"to run this drill alone: run_drills({name}, seeds=({drill.seed},){_said(chosen)})")
+    if drills and not any(drill.happened for drill in drills):
+        raise DrillFailed(f"nothing went wrong in any drill: {name} asks for no electron by `drill.runtime(…)`")
+    return tuple(drills)
 
 
-def _run(trial: Trial, program: Program, patience: float, advice: str) -> None:
+def _run(drill: Drill, program: Program, patience: float, advice: str) -> None:
     try:
-        run(lambda clock: trial.live(program, clock, patience))
-        if violations := trial.ledger.violations():
-            raise TrialFailed("\n  ".join(("the discipline of the ledger was broken:", *violations)))
+        run(lambda clock: drill.live(program, clock, patience))
+        if violations := drill.ledger.violations():
+            raise DrillFailed("\n  ".join(("the discipline of the ledger was broken:", *violations)))
     except BaseException as error:
-        error.add_note("\n".join((str(trial), advice)))
+        error.add_note("\n".join((str(drill), advice)))
         raise
 
 
@@ -114,16 +116,16 @@ def _said(chosen: Sequence[Fault]) -> str:
     return "" if set(chosen) == set(Fault) else f", faults=({named.rstrip()})"
 
 
-class TrialFailed(AssertionError):
-    """A trial shows something wrong that its program does not look at; the message says what."""
+class DrillFailed(AssertionError):
+    """A drill shows something wrong that its program does not look at; the message says what."""
 
 
 class Happened(NamedTuple):
-    """A fault that was met in a trial."""
+    """A fault that was met in a drill."""
 
     fault: Fault
     at: float
-    """When, in seconds since the trial began."""
+    """When, in seconds since the drill began."""
     where: str
     """At which step, in the words of a plan."""
 
@@ -131,7 +133,7 @@ class Happened(NamedTuple):
         return f"{self.fault} at {self.at:g} s, {self.where}"
 
 
-class Trial:
+class Drill:
     """
     One run of a program, in which the faults of a seed happen.
 
@@ -158,39 +160,37 @@ class Trial:
         self._tasks: asyncio.TaskGroup
 
     def __repr__(self) -> str:
-        return f"<Trial of seed {self.seed}, {len(self.happened)} faults>"
+        return f"<Drill of seed {self.seed}, {len(self.happened)} faults>"
 
     def __str__(self) -> str:
-        return "\n  ".join((f"trial of seed {self.seed}:", *map(str, self.happened)))
+        head = "drill without faults:" if self.seed is None else f"drill of seed {self.seed}:"
+        return "\n  ".join((head, *map(str, self.happened)))
 
     @asynccontextmanager
     async def runtime(
         self, *registrations: Definition | Atom | type[Atom], settings: Settings | None = None
     ) -> AsyncGenerator[Atomizer]:
         """
-        Open a runtime that asks, and a node that serves these atoms; when it crashes, another one takes over.
+        Open a runtime that asks, and two nodes that serve these atoms; when one crashes, another takes its place.
 
         Left without an error, it waits until nothing is under way any more, duplicates included: what is true then is
         true in the end.
 
         Args:
             registrations: The atoms, as `Atomizer` takes them.
-            settings: What the runtimes are told; names, clock and chance are the trial's own.
+            settings: What the runtimes are told; names, clock and chance are the drill's own.
 
-        Raises:
-            As `Atomizer`, on entering.
+        Raises (on entering):
+            ValueError: An atom runs in a thread or in a child process, which take real time.
+            As `Atomizer`.
         """
+        _refuse_real_time(registrations)
         settings = settings or Settings()
-        nodes = Nodes(
-            lambda conductor: self._make("node", conductor, settings, registrations),
-            hub=self._hub,
-            plan=self._plan,
-            ledger=self.ledger,
-            is_crash=self._is_crash,
-        )
-        self._tasks.create_task(nodes.live(), name="nodes of a trial")
-        await nodes.ready()
-        self._serving.append(nodes)
+        serving = [self._nodes(settings, registrations) for _ in range(_NODES)]
+        for nodes in serving:
+            self._tasks.create_task(nodes.live(), name="nodes of a drill")
+            await nodes.ready()
+        self._serving += serving
         try:
             wire = RecordingConductor(FaultyConductor(self._hub, self._plan, sink=True), self.ledger)
             async with self._make("asker", wire, settings, (), serve=False) as runtime:
@@ -198,11 +198,12 @@ class Trial:
             self._seconds = self.clock.monotonic()
             await self._quiet()
         finally:
-            self._serving.remove(nodes)
-            await nodes.leave()
+            for nodes in serving:
+                self._serving.remove(nodes)
+                await nodes.leave()
 
     async def live(self, program: Program, clock: VirtualClock, patience: float) -> None:
-        """Run the program, on a virtual loop. It is `run_trials` that does so."""
+        """Run the program, on a virtual loop. It is `run_drills` that does so."""
         self.clock = clock
         if self._fate.moment is not None:
             asyncio.get_running_loop().call_later(self._fate.moment, self._crash)
@@ -215,9 +216,18 @@ class Trial:
             self._note_faults()
 
     def fate(self, seed: int, faults: Sequence[Fault]) -> Fate:
-        """Draw what goes wrong in another trial of the program, after one without faults."""
+        """Draw what goes wrong in another drill of the program, after one without faults."""
         places = places_of(faults, self._plan.seen, self._seconds)
         return Fate(seed, places, self._plan.seen, self._seconds)
+
+    def _nodes(self, settings: Settings, registrations: Sequence[Definition | Atom | type[Atom]]) -> Nodes:
+        return Nodes(
+            lambda conductor: self._make("node", conductor, settings, registrations),
+            hub=self._hub,
+            plan=self._plan,
+            ledger=self.ledger,
+            is_crash=self._is_crash,
+        )
 
     def _make(
         self,
@@ -234,10 +244,9 @@ class Trial:
         return Atomizer(*registrations, conductor=conductor, settings=own, serve=serve)
 
     def _crash(self) -> None:
-        """Let the nodes crash that are there at this moment."""
-        if self._serving:
+        """Let a node crash that is there at this moment; if one is at work, that one."""
+        for nodes in sorted(self._serving, key=lambda each: each.is_idle)[:1]:
             self.happened.append(Happened(Fault.CRASH, self.clock.monotonic(), "whatever it did"))
-        for nodes in self._serving:
             nodes.crash()
 
     def _is_crash(self) -> bool:
@@ -269,3 +278,15 @@ class Trial:
     def _is_idle(self, watch: Connection) -> bool:
         routes = {row.route for row in self.ledger.sent if row.route.lane is Lane.WORK}
         return all(nodes.is_idle for nodes in self._serving) and not any(watch.depth(route) for route in routes)
+
+
+def _refuse_real_time(registrations: Sequence[Definition | Atom | type[Atom]]) -> None:
+    registry = Registry(name="this drill")
+    for item in registrations:
+        definition = registry.register(item).definition
+        if definition.isolation is not None or not definition.is_async:
+            where = "a thread" if definition.isolation is None else "a child process"
+            raise ValueError(
+                f"{definition.atom_id} runs in {where}, which takes real time, and a drill is on virtual time: "
+                "drill an `async def` that calls the same function"
+            )
