@@ -90,17 +90,26 @@ class Nodes:
         try:
             async with self._open_node(conductor) as self._runtime:
                 self._ready.set()
-                await _first(wire.is_gone, self._is_left)
-                if wire.is_gone.is_set():
-                    conductor.cut()  # which is no news to the wire, but to the ledger
-                    raise _Crashed
+                await self._until_left(wire, conductor)
         except _Crashed:
-            pass
+            pass  # the next one takes over
         except ConductorUnavailable:  # it was gone before it was there
             if not wire.is_gone.is_set():
                 raise
         finally:
             self._ready.clear()
+
+    async def _until_left(self, wire: Wire, conductor: RecordingConductor) -> None:
+        """
+        Wait until this is left.
+
+        Raises:
+            _Crashed: The node is gone before.
+        """
+        await _first(wire.is_gone, self._is_left)
+        if wire.is_gone.is_set():
+            conductor.cut()  # which is no news to the wire, but to the ledger
+            raise _Crashed
 
     def _connection_died(self) -> None:
         if self._is_crash():

@@ -95,7 +95,12 @@ def run_drills(
     _run(rehearsal, program, patience, f"{name} fails by itself")
     drills = [Drill(rehearsal.fate(seed, chosen)) for seed in seeds]
     for drill in drills:
-        _run(drill, program, patience, f"to run this drill alone: run_drills({name}, seeds=({drill.seed},){_said(chosen)})")
+        _run(
+            drill,
+            program,
+            patience,
+            f"to run this drill alone: run_drills({name}, seeds=({drill.seed},){_said(chosen)})",
+        )
     if drills and not any(drill.happened for drill in drills):
         raise DrillFailed(f"nothing went wrong in any drill: {name} asks for no electron by `drill.runtime(…)`")
     return tuple(drills)
@@ -104,11 +109,15 @@ def run_drills(
 def _run(drill: Drill, program: Program, patience: float, advice: str) -> None:
     try:
         run(lambda clock: drill.live(program, clock, patience))
-        if violations := drill.ledger.violations():
-            raise DrillFailed("\n  ".join(("the discipline of the ledger was broken:", *violations)))
+        _check_discipline(drill.ledger)
     except BaseException as error:
         error.add_note("\n".join((str(drill), advice)))
         raise
+
+
+def _check_discipline(ledger: Ledger) -> None:
+    if violations := ledger.violations():
+        raise DrillFailed("\n  ".join(("the discipline of the ledger was broken:", *violations)))
 
 
 def _said(chosen: Sequence[Fault]) -> str:

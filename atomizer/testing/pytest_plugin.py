@@ -88,9 +88,7 @@ def atomizer_faulty_conductor(request: pytest.FixtureRequest) -> MakeFaultyCondu
     """What makes conductors that fail by plan. A test that fails shows what was injected, to be done again."""
     plans = request.node.stash.setdefault(_PLANS, [])
 
-    def make(
-        plan: Plan | int | None = None, inner: Conductor | None = None, *, sink: bool = False
-    ) -> FaultyConductor:
+    def make(plan: Plan | int | None = None, inner: Conductor | None = None, *, sink: bool = False) -> FaultyConductor:
         from ..memory import MemoryConductor  # noqa: PLC0415
         from .faults import FaultyConductor, Plan  # noqa: PLC0415
 
@@ -126,8 +124,9 @@ def atomizer_recording_conductor(request: pytest.FixtureRequest) -> MakeRecordin
         from ..memory import MemoryConductor  # noqa: PLC0415
         from .record import RecordingConductor  # noqa: PLC0415
 
-        recording.append(RecordingConductor(inner or MemoryConductor()))
-        return recording[-1]
+        conductor = RecordingConductor(inner or MemoryConductor())
+        recording.append(conductor)
+        return conductor
 
     return make
 
@@ -157,20 +156,20 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 
 def _violations(item: pytest.Item) -> list[str]:
-    return [sentence for each in item.stash.get(_RECORDING, []) for sentence in each.ledger.violations()]
+    return [sentence for each in item.stash.get(_RECORDING, ()) for sentence in each.ledger.violations()]
 
 
 def _show_faults(item: pytest.Item) -> None:
-    for plan in item.stash.get(_PLANS, []):
-        again = ", ".join(
-            f"(Step.{each.step.name}, {each.nth}, FaultKind.{each.kind.name})" for each in plan.injected
-        )
+    for plan in item.stash.get(_PLANS, ()):
+        again = ", ".join(f"(Step.{each.step.name}, {each.nth}, FaultKind.{each.kind.name})" for each in plan.injected)
         item.add_report_section("call", "faults", f"{plan!r}, again: Plan.at({again})")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a project put its tests on virtual time."""
-    parser.addini("atomizer_virtual_time", "have pytest-asyncio run tests on a virtual loop", type="bool", default=False)
+    parser.addini(
+        "atomizer_virtual_time", "have pytest-asyncio run tests on a virtual loop", type="bool", default=False
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -144,7 +144,12 @@ def options(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Options]:
         TypeError: Options have no such field.
     """
     seconds = {field.name: _seconds() for field in structs.fields(Options) if field.type == float | None}
-    own: Fields = {**seconds, "id": st.none() | _texts(1, 256), "retry": st.none() | modes()}
+    own: Fields = {
+        **seconds,
+        "delay": st.none() | st.floats(0.0, _LONGEST_SECONDS),  # one without end would never be delivered
+        "id": st.none() | _texts(1, 256),
+        "retry": st.none() | modes(),
+    }
     return _built(Options, {**own, **fields}, make=_options)
 
 
@@ -260,9 +265,7 @@ _SIMPLE: dict[type[inspect.Type], Callable[[Any], st.SearchStrategy[Any]]] = {
     inspect.IntType: _integers,
     inspect.FloatType: _floats,
     inspect.StrType: lambda kind: _texts(kind.min_length or 0, kind.max_length or _LONGEST_TEXT),
-    inspect.BytesType: lambda kind: st.binary(
-        min_size=kind.min_length or 0, max_size=kind.max_length or _LONGEST_TEXT
-    ),
+    inspect.BytesType: lambda kind: st.binary(min_size=kind.min_length or 0, max_size=kind.max_length or _LONGEST_TEXT),
     inspect.LiteralType: lambda kind: st.sampled_from(kind.values),
     inspect.EnumType: lambda kind: st.sampled_from(list(kind.cls)),
 }
