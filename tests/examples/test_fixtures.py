@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-
-import pytest
+from typing import TYPE_CHECKING
 
 from tests.examples.pages import ROOT
+
+if TYPE_CHECKING:
+    import pytest
 
 pytest_plugins = ("pytester",)
 
