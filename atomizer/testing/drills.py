@@ -156,9 +156,9 @@ class Drill:
     clock: VirtualClock
 
     def __init__(self, fate: Fate) -> None:
-        self.seed = fate.seed
+        self.seed: int | None = fate.seed
         self.happened: list[Happened] = []
-        self.ledger = Ledger()
+        self.ledger: Ledger = Ledger()
         self._fate = fate
         self._plan = Plan(fate.draw, limit=_MOST)
         self._told = 0

@@ -21,12 +21,12 @@ from typing import Any, TypeAlias, TypeVar
 
 try:
     from hypothesis import strategies as st
-except ModuleNotFoundError as error:
-    if error.name != "hypothesis":
+except ModuleNotFoundError as _missing:
+    if _missing.name != "hypothesis":
         raise
     raise ModuleNotFoundError(
-        "atomizer.testing.strategies needs hypothesis: pip install 'atomizer-engine[testing]'", name=error.name
-    ) from error
+        "atomizer.testing.strategies needs hypothesis: pip install 'atomizer-engine[testing]'", name=_missing.name
+    ) from _missing
 
 from msgspec import Struct, inspect, structs
 
