@@ -236,9 +236,10 @@ async def test_a_replay_is_told_with_what_came_of_it(hub: MemoryConductor) -> No
 
     assert waited == ("e1  completed: 3\ne2  failed: builtins.ValueError: no", False)
     assert sent == ("e3  sent again, to tests.add", True)
-    assert json.loads(machines.text) == [
-        {"electron_id": "e4", "atom_id": "tests.add", "state": "completed", "result": 3}
-    ]
+    told = {each["electron_id"]: each for each in json.loads(machines.text)}
+    assert told["e4"] == {"electron_id": "e4", "atom_id": "tests.add", "state": "completed", "result": 3}
+    assert told["e2"]["state"] == "failed"  # it went back there, and is replayed once more
+    assert set(told) == {"e2", "e4"}
 
 
 def test_a_conductor_that_is_not_there_is_told() -> None:

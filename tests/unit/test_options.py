@@ -114,3 +114,9 @@ def test_an_atom_by_id_says_how_several_arguments_are_given(args: Any, kwargs: A
     """Its parameters are not known here."""
     with pytest.raises(TypeError, match=reason):
         bind_payload("m.add", args, kwargs)
+
+
+def test_a_delay_without_end_is_refused() -> None:
+    """Only a timeout and the limits may have no end: such an electron would never come."""
+    with pytest.raises(ValueError, match="delay"):
+        Options(delay=math.inf)
