@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import re
-import socket
 from contextlib import nullcontext
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from ._core.broadcast import Broadcast, EventStream
@@ -15,16 +13,19 @@ from ._core.lifecycle import Happening, State, move
 from ._core.node import Node
 from ._core.stopping import stopped_by_signals, to_its_end
 from ._core.surrounding import bonds_within
-from ._core.trace_context import Tracing
+from ._core.trace_context import tracing_by
 from .asker import Asker
 from .bond import Asking
 from .bonded import RunningBond
 from .conductor import Conductor
-from .conductor_choice import chosen_conductors
+from .dead_letters import DeadLetters, Unclaimed
+from .dead_place import Office
 from .errors import NotRunning
-from .events import AtomRegistered, AtomUnregistered, RuntimeFaulted, RuntimeStarted, RuntimeStopped, RuntimeStopping
+from .events import AtomRegistered, AtomUnregistered, RuntimeStarted, RuntimeStopped, RuntimeStopping
+from .first_conductor import conductors_of
 from .handle import wait_lending
 from .health import Health, Statistics, health_of
+from .node_name import new_name
 from .options import NOTHING_SAID, Options
 from .registry import Registry, default_registry
 from .settings import Settings
@@ -88,17 +89,15 @@ class Atomizer(Asking):
         for item in registrations:
             self._registry.register(item)
         self._alone = not (conductor or self._settings.url or self._registry.conductors)  # a hub of its own
-        self._conductors = chosen_conductors(conductor, self._registry, self._settings)
+        self._conductors = conductors_of(conductor, self._registry, self._settings)
         self._options = options
         self._serve = serve
         self._state = State.NEW
-        self._name = self._settings.name or _new_name(self._settings)
+        self._name = self._settings.name or new_name(self._settings)
         self._broadcast = Broadcast(self._name, self._settings.clock)
         self._asked_to_stop = asyncio.Event()
         self._bonds = bonds_within(around, self._make_bond)
-        self._tracing = (
-            None if trace is None else Tracing(trace, for_children=around is not None, complain=self._complain)
-        )
+        self._tracing = tracing_by(trace, self._broadcast, for_children=around is not None)
         self._node: Node | None = None
         self._asker: Asker | None = None
 
@@ -263,6 +262,16 @@ class Atomizer(Asking):
         size = self._settings.event_ring if buffer is None else buffer
         return self._broadcast.stream(size, lambda event: event.is_error, wait_lending)
 
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """The electrons that were given up on, to be looked at, replayed or dropped; `NotRunning` if it is not open."""
+        return DeadLetters(self._office)
+
+    @property
+    def unclaimed(self) -> Unclaimed:
+        """The properties that nobody took, to be looked at, taken or dropped; `NotRunning` if it is not open."""
+        return Unclaimed(self._office)
+
     def statistics(self) -> Statistics:
         """Return the figures of this moment. Cheap."""
         node = self._node
@@ -356,9 +365,6 @@ class Atomizer(Asking):
             self._broadcast.end()
         return node
 
-    def _complain(self, why: str) -> None:
-        self._broadcast.emit(RuntimeFaulted, error=why)
-
     def _check_open(self, parent: Flight | None) -> None:
         """Refuse to ask when not running; an atom that is under way may still ask while the runtime stops."""
         if self._state is State.RUNNING or (parent is not None and self._state is State.STOPPING):
@@ -371,6 +377,17 @@ class Atomizer(Asking):
         }[self._state]
         raise NotRunning(f"runtime {self._name!r} {hint}")
 
+    @cached_property
+    def _office(self) -> Office:
+        return Office(
+            node=self._open_node(),
+            asker=self._open_asker(),
+            settings=self._settings,
+            registry=self._registry,
+            broadcast=self._broadcast,
+            check_open=self._check_open,
+        )
+
     def _open_node(self) -> Node:
         self._check_open(None)
         assert self._node is not None  # noqa: S101  # open means entered
@@ -381,8 +398,3 @@ class Atomizer(Asking):
             self._check_open(None)
         assert self._asker is not None  # noqa: S101  # or the check has raised
         return self._asker
-
-
-def _new_name(settings: Settings) -> str:
-    host = re.sub(r"[^0-9A-Za-z_-]", "-", socket.gethostname())[:32]
-    return f"{host}-{os.getpid()}-{settings.random.getrandbits(32):08x}"

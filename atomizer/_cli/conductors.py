@@ -8,8 +8,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from ..conductor import Conductor
-from ..conductor_choice import with_room
 from ..errors import ConductorUnknown
+from ..first_conductor import with_room
 from ..masking import masked
 from ..memory import MemoryConductor
 from ..registry import default_registry

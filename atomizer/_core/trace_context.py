@@ -5,16 +5,26 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from ..events import RuntimeFaulted
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..electron import Electron
+    from .broadcast import Broadcast
 
-__all__ = ("Tracing",)
+__all__ = ("Tracing", "tracing_by")
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-[!-~]*)?")
 """Of any version: later ones may add to it."""
 _MOST = 256
+
+
+def tracing_by(ask: Callable[[], str] | None, broadcast: Broadcast, *, for_children: bool) -> Tracing | None:
+    """Say who is asked for trace contexts, and where it is told if what comes back is none; None asks nobody."""
+    if ask is None:
+        return None
+    return Tracing(ask, for_children=for_children, complain=lambda why: broadcast.emit(RuntimeFaulted, error=why))
 
 
 class Tracing:

@@ -1,4 +1,4 @@
-"""Which conductors a runtime has, when some are registered, one is named, or none is."""
+"""The conductors of a runtime, and which of them is its first."""
 
 from __future__ import annotations
 
@@ -13,21 +13,11 @@ if TYPE_CHECKING:
     from .registry import Registry
     from .settings import Settings
 
-__all__ = ("chosen_conductors", "with_room")
+__all__ = ("conductors_of", "with_room")
 
 
-def chosen_conductors(conductor: Conductor | str | None, registry: Registry, settings: Settings) -> list[Conductor]:
-    """
-    Decide which conductors a runtime has, the one to use first in front.
-
-    Args:
-        conductor: The one that was named, as an object or a URL; it is registered if it is not yet.
-        registry: Where the others are.
-        settings: Name one where nothing else does, and how much it must carry.
-
-    Raises:
-        ConductorUnknown: No conductor for that URL.
-    """
+def conductors_of(conductor: Conductor | str | None, registry: Registry, settings: Settings) -> list[Conductor]:
+    """Decide which conductors a runtime has, the one to use first in front."""
     registered = registry.conductors
     if conductor is None and not registered:
         conductor = settings.url or with_room(MemoryConductor(), settings)
