@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
 from click.exceptions import NoArgsIsHelpError
@@ -128,6 +128,7 @@ def main() -> None:
 
 _conductor = click.option("--conductor", metavar="URL", help="As in memory://name; else ATOMIZER_URL, else in memory.")
 _json = click.option("--json", "as_json", is_flag=True, help="For machines.")
+_LOG_STYLES = ("console", "json")
 _BENCH_ATOMS = ("noop", "suspend", "process")
 _targets = click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
 
@@ -139,8 +140,16 @@ _targets = click.argument("targets", nargs=-1, required=True, metavar="TARGET...
 @click.option("--slots", type=click.IntRange(min=1), help="How many electrons run at once.")
 @click.option("--grace", type=click.FloatRange(min=0.0), metavar="SECONDS", help="To finish in, when told to stop.")
 @click.option("--set", "said", multiple=True, metavar="FIELD=VALUE", help="Any other setting; may be repeated.")
+@click.option("--log", type=click.Choice(_LOG_STYLES), help="One line for each electron, on standard error.")
 @_json
-def run(targets: tuple[str, ...], conductor: str | None, said: tuple[str, ...], as_json: bool, **given: Any) -> None:
+def run(
+    targets: tuple[str, ...],
+    conductor: str | None,
+    said: tuple[str, ...],
+    log: Literal["console", "json"] | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
     """
     Serve atoms until told to stop.
 
@@ -148,13 +157,13 @@ def run(targets: tuple[str, ...], conductor: str | None, said: tuple[str, ...], 
     one atom, instance or conductor, or a list of them. The current folder can be imported from.
 
     The first SIGTERM or Ctrl-C lets what is under way finish; the second ends the process at once. Errors go to
-    standard error, one line each.
+    standard error, one line each; with --log, so does the end of each electron.
     """
     from ._cli.fields import fields_said
     from ._cli.serving import serve_targets
 
     flags = {name: value for name, value in given.items() if value is not None}
-    serve_targets(targets, conductor, fields_said(said) | flags, Voice(_say, _write_note, as_json=as_json))
+    serve_targets(targets, conductor, fields_said(said) | flags, Voice(_say, _write_note, as_json=as_json), log=log)
 
 
 @main.command()

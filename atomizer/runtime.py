@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import re
-import socket
 from contextlib import nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
@@ -15,6 +12,8 @@ from ._core.flight import CURRENT
 from ._core.lifecycle import Happening, State, move
 from ._core.node import Node
 from ._core.stopping import stopped_by_signals, to_its_end
+from ._core.surrounding import bonds_within
+from ._core.trace_context import tracing_by
 from .asker import Asker
 from .bond import Asking
 from .bonded import RunningBond
@@ -26,12 +25,14 @@ from .events import AtomRegistered, AtomUnregistered, RuntimeStarted, RuntimeSto
 from .first_conductor import conductors_of
 from .handle import wait_lending
 from .health import Health, Statistics, health_of
+from .node_name import new_name
 from .options import NOTHING_SAID, Options
 from .registry import Registry, default_registry
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
+    from contextlib import AbstractAsyncContextManager
 
     from ._core.flight import Flight
     from .atom import Atom, Definition
@@ -58,11 +59,17 @@ class Atomizer(Asking):
         settings: None means `Settings.from_env()`.
         options: How electrons of this runtime are treated where neither call nor atom says otherwise.
         serve: False only asks: no electron is taken.
+        around: Returns an async context manager for each attempt of each atom: entered just before the atom's code, in
+            its context and under its limits, and left after it, with what it raised. What the hook raises is the
+            electron's failure, of kind `failed`; it cannot turn a failure into a result.
+        trace: Returns the W3C traceparent that an electron sent now is to carry, or "" for none. It is asked for each
+            electron that no atom sends, and with `around` for children too; these else carry their parent's.
 
     Raises:
         RegistrationRefused: Something registered cannot be an atom or a conductor here.
         ConductorUnknown: No conductor for that URL.
         ValueError: The settings are out of their range.
+        TypeError: The settings are none, or `around` returns no context manager.
     """
 
     def __init__(
@@ -72,6 +79,8 @@ class Atomizer(Asking):
         settings: Settings | None = None,
         options: Options = NOTHING_SAID,
         serve: bool = True,
+        around: Callable[[Bond], AbstractAsyncContextManager[object]] | None = None,
+        trace: Callable[[], str] | None = None,
     ) -> None:
         self._settings = Settings.from_env() if settings is None else settings
         if not isinstance(self._settings, Settings):  # pyright: ignore[reportUnnecessaryIsInstance]  # who has no checker
@@ -84,9 +93,11 @@ class Atomizer(Asking):
         self._options = options
         self._serve = serve
         self._state = State.NEW
-        self._name = self._settings.name or _new_name(self._settings)
+        self._name = self._settings.name or new_name(self._settings)
         self._broadcast = Broadcast(self._name, self._settings.clock)
         self._asked_to_stop = asyncio.Event()
+        self._bonds = bonds_within(around, self._make_bond)
+        self._tracing = tracing_by(trace, self._broadcast, for_children=around is not None)
         self._node: Node | None = None
         self._asker: Asker | None = None
 
@@ -316,7 +327,8 @@ class Atomizer(Asking):
             broadcast=self._broadcast,
             serve=self._serve,
             alone=self._alone,
-            make_bond=self._make_bond,
+            bonds=self._bonds,
+            tracing=self._tracing,
             on_fault=self._asked_to_stop.set,
         )
 
@@ -386,8 +398,3 @@ class Atomizer(Asking):
             self._check_open(None)
         assert self._asker is not None  # noqa: S101  # or the check has raised
         return self._asker
-
-
-def _new_name(settings: Settings) -> str:
-    host = re.sub(r"[^0-9A-Za-z_-]", "-", socket.gethostname())[:32]
-    return f"{host}-{os.getpid()}-{settings.random.getrandbits(32):08x}"

@@ -31,7 +31,6 @@ from .ways import make_ways
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..bond import Bond
     from ..conductor import Conductor, Delivery
     from ..registry import Registration, Registry
     from ..settings import Settings
@@ -40,6 +39,8 @@ if TYPE_CHECKING:
     from .flight import Flight
     from .flights import Flights
     from .straight_line import StraightLine
+    from .surrounding import Bonds
+    from .trace_context import Tracing
 
 __all__ = ("Node",)
 
@@ -57,7 +58,7 @@ class Node:
 
     take_reply: Callable[[Delivery], None]
 
-    def __init__(  # everything a runtime knows of itself, by name
+    def __init__(  # noqa: PLR0913  # everything a runtime knows of itself, by name
         self,
         name: str,
         *,
@@ -66,7 +67,8 @@ class Node:
         broadcast: Broadcast,
         serve: bool,
         alone: bool,
-        make_bond: Callable[[Flight], Bond],
+        bonds: Bonds,
+        tracing: Tracing | None,
         on_fault: Callable[[], None],
     ) -> None:
         self.loop = loop = asyncio.get_running_loop()
@@ -88,12 +90,12 @@ class Node:
         self.alarm = Alarm(loop, settings.clock)
         self.slots = Slots(settings.slots, settings.suspended, self._slot_freed)
         self.correlation = Correlation()
-        self.outbound = Outbound(name, settings=settings, broadcast=broadcast, tasks=self.tasks)
+        self.outbound = Outbound(name, settings=settings, broadcast=broadcast, tasks=self.tasks, tracing=tracing)
         self.threads = Threads(loop, f"atomizer-{name}")
         self.report = Report(broadcast)
         self._most_processes = settings.processes or ceil(usable_cpus())
         self.turns = Turns(loop, self.alarm, self._most_processes, self._make_processes)
-        self.flights, self._line = self._make_ways(make_bond)
+        self.flights, self._line = self._make_ways(bonds)
         self._granting = Granting(
             settings=settings,
             registry=registry,
@@ -262,7 +264,7 @@ class Node:
         """Wait for the first connection; until then what goes wrong is tried again."""
         await link.ready(self._settings.clock.monotonic() + self._settings.connect_patience)
 
-    def _make_ways(self, make_bond: Callable[[Flight], Bond]) -> tuple[Flights, StraightLine]:
+    def _make_ways(self, bonds: Bonds) -> tuple[Flights, StraightLine]:
         return make_ways(
             self.name,
             settings=self._settings,
@@ -274,7 +276,7 @@ class Node:
             tasks=self.tasks,
             threads=self.threads,
             turns=self.turns,
-            make_bond=make_bond,
+            bonds=bonds,
             on_landed=self._moved.set,
         )
 

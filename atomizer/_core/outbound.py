@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .flight import Flight
     from .supervision import Link
     from .tasks import Tasks
+    from .trace_context import Tracing
 
 __all__ = ("Address", "Outbound", "Target", "address")
 
@@ -96,7 +97,9 @@ def address(target: Target, options: Options) -> Address:
 class Outbound:
     """The way out of a node."""
 
-    def __init__(self, node: str, *, settings: Settings, broadcast: Broadcast, tasks: Tasks) -> None:
+    def __init__(
+        self, node: str, *, settings: Settings, broadcast: Broadcast, tasks: Tasks, tracing: Tracing | None
+    ) -> None:
         self._node = node
         self._settings = settings
         self._most_bytes = settings.max_payload_bytes
@@ -104,6 +107,7 @@ class Outbound:
         self._utc_ns = settings.clock.utc_ns
         self._broadcast = broadcast
         self._tasks = tasks
+        self._tracing = tracing
         prefix = f"{settings.random.getrandbits(64):016x}-"
         self._prefix = prefix
         self._next = count(1).__next__
@@ -143,10 +147,10 @@ class Outbound:
             deadline_ns=deadline_ns,
             budget=budget,
         )
-        if parent is None and to.is_plain:
+        if parent is None and to.is_plain and self._tracing is None:
             body = codec.encode_electron(electron)
             return Frame(to.route, body, codec.content_type, electron_id, self._node), electron, deadline
-        electron = structs.replace(electron, **_said(to.options, parent))
+        electron = structs.replace(electron, **_said(to.options, parent, self._tracing))
         return self.frame(link, electron, to), electron, deadline
 
     def frame(self, link: Link, electron: Electron, to: Address) -> Frame:
@@ -219,8 +223,8 @@ class Outbound:
 _EVERY_NODE = Route(Lane.CONTROL, spread=Spread.ALL)
 
 
-def _said(options: Options, parent: Flight | None) -> dict[str, Any]:
-    """Return what an electron carries of its options and of its parent."""
+def _said(options: Options, parent: Flight | None, tracing: Tracing | None) -> dict[str, Any]:
+    """Return what an electron carries of its options, of its parent, and of the moment."""
     said: dict[str, Any] = {
         "limit": None if options.limit == inf else options.limit,
         "soft_limit": None if options.soft_limit == inf else options.soft_limit,
@@ -232,6 +236,8 @@ def _said(options: Options, parent: Flight | None) -> dict[str, Any]:
     if above is not None:
         said["trace"] = above.trace
         said["parent"] = "" if options.detached else above.id
+    if tracing is not None:
+        said["trace"] = tracing.carried(above)
     return said
 
 
