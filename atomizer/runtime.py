@@ -24,24 +24,26 @@ from .events import AtomRegistered, AtomUnregistered, RuntimeStarted, RuntimeSto
 from .handle import wait_lending
 from .health import Health, Statistics, health_of
 from .memory import MemoryConductor
+from .observing import Observing, describe
 from .options import NOTHING_SAID, Options
 from .registry import Registry, default_registry
 from .schemes import conductor_from_url
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from ._core.flight import Flight
     from .atom import Atom, Definition
     from .bond import Bond
     from .handle import Handle
+    from .inspection import NodeReport
     from .results import Results
 
 __all__ = ("Atomizer", "EventStream", "with_room")
 
 
-class Atomizer(Asking):
+class Atomizer(Asking, Observing):
     """
     A runtime: it takes electrons from its conductors, bonds them with its atoms, and asks for electrons elsewhere.
 
@@ -113,6 +115,7 @@ class Atomizer(Asking):
         self._node = node = self._make_node()
         self._asker = self._make_asker(node)
         node.take_reply = self._asker.take_reply
+        node.inspecting.describe = self._describer(self._settings.clock.utc_ns())
         try:
             await node.open(self._conductors)
         except BaseException:
@@ -308,6 +311,9 @@ class Atomizer(Asking):
             make_bond=self._make_bond,
             on_fault=self._asked_to_stop.set,
         )
+
+    def _describer(self, since_ns: int) -> Callable[[], NodeReport]:
+        return lambda: describe(self.statistics(), self.health(), serves=self._serve, since_ns=since_ns)
 
     def _make_asker(self, node: Node) -> Asker:
         return Asker(

@@ -12,6 +12,7 @@ from msgspec import Struct
 from ..conductor import Connection, Delivery, Settlement
 from ..electron import Electron
 from ..failure import FailureKind
+from ..properties import Progress
 from ..registry import Registration
 from .disposition import Verdict
 from .identity import Identity
@@ -79,6 +80,7 @@ class Flight(Struct, eq=False):
         landed: It is over, and has no slot.
         deputy: The task that answers for an abandoned atom.
         children: What its atom has sent and not heard of.
+        progress: How far its atom is, as it told last.
     """
 
     link: Link
@@ -102,6 +104,7 @@ class Flight(Struct, eq=False):
     landed: bool = False
     deputy: asyncio.Task[Any] | None = None
     children: dict[Child, None] | None = None
+    progress: Progress | None = None
 
     @property
     def is_answered(self) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..cancellation import cleanup
 from ..codec import codec_for
 from ..conductor import Capability, Lane, Route, Settlement
-from ..control import Cancel
+from ..control import Cancel, Inspect, Inspected, Ping, Pong
 from ..errors import AtomizerBug, Malformed, NotRunning
 from ..events import RuntimeFaulted
 from ..processors import usable_cpus
@@ -20,6 +20,7 @@ from .at_once import AtOnce
 from .correlation import Correlation
 from .flights import Flights
 from .granting import Granting
+from .inspecting import Inspecting
 from .outbound import Outbound
 from .outcome import Outcomes
 from .pump import Pump
@@ -105,6 +106,7 @@ class Node:
             turns=self.turns,
             tasks=self.tasks,
         )
+        self.inspecting = self._make_inspecting()
 
     async def open(self, conductors: list[Conductor]) -> None:
         """
@@ -207,7 +209,7 @@ class Node:
             self._answer_nobody()
             await self._close_everything()
 
-    def take_control(self, delivery: Delivery) -> None:
+    def take_control(self, link: Link, delivery: Delivery) -> None:
         """Do what another node asks for on the CONTROL lane. What a newer node may mean is passed over."""
         try:
             control = codec_for(delivery.content_type).decode_control(delivery.body)
@@ -216,6 +218,8 @@ class Node:
             return
         if isinstance(control, Cancel):
             self.flights.cancel(control.electron_id)
+        elif isinstance(control, Ping | Pong | Inspect | Inspected):
+            self.inspecting.take(link, control)
 
     def _attach(self, conductor: Conductor) -> Link:
         link = Link(
@@ -225,7 +229,7 @@ class Node:
             broadcast=self._broadcast,
             tasks=self.tasks,
             on_reply=self.take_reply,
-            on_control=self.take_control,
+            on_control=lambda delivery: self.take_control(link, delivery),
         )
         self.links[conductor.name] = link
         if self._serve:
@@ -294,6 +298,17 @@ class Node:
             alarm=self.alarm,
             broadcast=self._broadcast,
             cancelled=cancelled,
+        )
+
+    def _make_inspecting(self) -> Inspecting:
+        return Inspecting(
+            self.name,
+            settings=self._settings,
+            links=self.links,
+            flying=self.flights.flying.keys(),
+            outbound=self.outbound,
+            broadcast=self._broadcast,
+            reaches_others=lambda: not self._alone or len(self.links) > 1,
         )
 
     def _slot_freed(self) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .supervision import Link
     from .tasks import Tasks
 
-__all__ = ("Address", "Outbound", "Target", "address")
+__all__ = ("EVERY_NODE", "Address", "Outbound", "Target", "address")
 
 
 class Target(Protocol):
@@ -92,7 +92,12 @@ def address(target: Target, options: Options) -> Address:
 
 
 class Outbound:
-    """The way out of a node."""
+    """
+    The way out of a node.
+
+    Attributes:
+        telling: How many frames of the CONTROL lane are being sent.
+    """
 
     def __init__(self, node: str, *, settings: Settings, broadcast: Broadcast, tasks: Tasks) -> None:
         self._node = node
@@ -104,6 +109,7 @@ class Outbound:
         self._tasks = tasks
         prefix = f"{settings.random.getrandbits(64):016x}-"
         self._prefix = prefix
+        self.telling = 0
         self._next = count(1).__next__
 
     def new_id(self) -> str:
@@ -184,15 +190,21 @@ class Outbound:
         """Tell every node to stop an electron. The CONTROL lane may lose it, so nothing waits for it here."""
         codec = link.conductor.codec
         body = codec.encode_control(Cancel(electron_id=electron_id))
-        frame = Frame(_EVERY_NODE, body, codec.content_type, electron_id)
-        if not link.send_nowait(frame):
-            self._tasks.start(self._send_control(link, frame), f"atomizer cancel {electron_id}")
+        self.tell(link, Frame(EVERY_NODE, body, codec.content_type, electron_id))
 
-    async def _send_control(self, link: Link, frame: Frame) -> None:
+    def tell(self, link: Link, frame: Frame) -> None:
+        """Send a frame of the CONTROL lane, which may lose it. Never waits."""
+        if not link.send_nowait(frame):
+            self.telling += 1
+            self._tasks.start(self._tell(link, frame), f"atomizer control {frame.id}")
+
+    async def _tell(self, link: Link, frame: Frame) -> None:
         try:
             await link.send(frame, self._monotonic() + self._settings.cancel_grace)
         except ConductorError:
-            return  # this lane may lose: the asker is answered by its own clock
+            return  # this lane may lose: whoever asked is answered by its own clock
+        finally:
+            self.telling -= 1
 
     def _budget(self, to: Address, parent: Flight) -> float | None:
         """Decide how long a child may live: never longer than its parent, unless it is detached."""
@@ -214,7 +226,8 @@ class Outbound:
         )
 
 
-_EVERY_NODE = Route(Lane.CONTROL, spread=Spread.ALL)
+EVERY_NODE = Route(Lane.CONTROL, spread=Spread.ALL)
+"""Where every node listens."""
 
 
 def _said(options: Options, parent: Flight | None) -> dict[str, Any]:

@@ -9,9 +9,9 @@ import pytest
 from tests.architecture.sources import Import, Module, imports_of, modules
 
 VALUES = (
-    ("errors", "masking", "settings"),
+    ("errors", "masking", "settings", "distribution"),
     ("bounds", "json_values"),
-    ("failure", "trials", "electron", "properties", "envelope", "control", "retry", "events", "options"),
+    ("failure", "trials", "electron", "properties", "inspection", "envelope", "control", "retry", "events", "options"),
     ("tolerant", "kinds", "go_dialect", "native_json", "messagepack", "codec"),
 )
 CONTRACT = ("cancellation", "conductor")
@@ -54,14 +54,27 @@ LAYERS = (
         "_core.pump",
         "_core.standstill",
         "_core.granting",
+        "_core.bond_report",
+        "_core.inspecting",
     ),
     ("_core.node",),
-    ("handle", "results", "health", "asker", "bonded", "runtime", "script", "dead_letters", "telemetry"),
+    ("handle", "results", "health", "asker", "bonded", "observing", "runtime", "script", "dead_letters", "telemetry"),
     ("_cli", "cli", "__main__", "_on_first_use", "testing"),
 )
 """From the values up to the door. A module imports from its own layer and those before it; a new one is put here."""
 
-KIN_OF_THE_RUNTIME = {"runtime", "handle", "results", "health", "asker", "bonded", "dead_letters", "telemetry", "cli"}
+KIN_OF_THE_RUNTIME = {
+    "runtime",
+    "handle",
+    "results",
+    "health",
+    "asker",
+    "bonded",
+    "observing",
+    "dead_letters",
+    "telemetry",
+    "cli",
+}
 """Who may see the core, besides itself."""
 
 SEEN_BY_CONDUCTORS = {"atomizer", *(f"atomizer.{name}" for layer in (*VALUES, CONTRACT) for name in layer)}
