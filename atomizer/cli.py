@@ -16,13 +16,16 @@ from .masking import masked_text
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from ._cli.fleet import Found
+
 __all__ = ("main",)
 
 EXIT_CODES = """\b
 Exit codes:
   0    done
   1    doctor found something; bench lost, doubled or failed an electron,
-       or had no time to measure; run stopped, and an atom could not be closed
+       or had no time to measure; run stopped, and an atom could not be closed;
+       no node answered, or none has the electron
   2    wrong usage, or a setting out of its range
   3    a target cannot be imported or served, or holds no atoms
   4    the conductor is unknown or cannot be reached
@@ -122,8 +125,13 @@ def main() -> None:
     """Atoms compute, electrons ask, conductors carry."""
 
 
-_conductor = click.option("--conductor", metavar="URL", help="As in memory://name; else ATOMIZER_URL, else in memory.")
+_conductor = click.option(
+    "--conductor", "--url", metavar="URL", help="As in memory://name; else ATOMIZER_URL, else in memory."
+)
 _json = click.option("--json", "as_json", is_flag=True, help="For machines.")
+_seconds = click.option(
+    "--seconds", type=click.FloatRange(min=0.0), default=1.0, show_default=True, help="To gather answers for."
+)
 _BENCH_ATOMS = ("noop", "suspend", "process")
 _targets = click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
 
@@ -204,6 +212,43 @@ def doctor(conductor: str | None, as_json: bool) -> None:
     diagnosis = examine(conductor)
     _say(diagnosis.as_json() if as_json else diagnosis.for_people())
     if not diagnosis.is_well:
+        click.get_current_context().exit(FINDING)
+
+
+@main.command()
+@_conductor
+@_seconds
+@_json
+def nodes(conductor: str | None, seconds: float, as_json: bool) -> None:
+    """List the nodes of a fleet: what each of them is doing, and whether it can be relied on."""
+    from ._cli.fleet import nodes_of
+    from ._cli.visiting import visit
+
+    _show(visit(conductor, lambda runtime: nodes_of(runtime, seconds, as_json=as_json), _note))
+
+
+@main.command()
+@click.argument("electron", required=False)
+@_conductor
+@click.option("--node", help="Ask this node alone.")
+@_seconds
+@_json
+def inspect(electron: str | None, conductor: str | None, node: str | None, seconds: float, as_json: bool) -> None:
+    """
+    Show what is under way in a fleet: everything, or one ELECTRON by its id.
+
+    Where, since when, in which state, until when, which attempt, how far, and for which parent. What no node has taken
+    yet is nowhere to be seen.
+    """
+    from ._cli.fleet import bonds_of
+    from ._cli.visiting import visit
+
+    _show(visit(conductor, lambda runtime: bonds_of(runtime, electron, node, seconds, as_json=as_json), _note))
+
+
+def _show(found: Found) -> None:
+    _say(found.text)
+    if not found.is_anything:
         click.get_current_context().exit(FINDING)
 
 
