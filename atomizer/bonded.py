@@ -35,6 +35,7 @@ class RunningBond(Bond):
         self, flight: Flight, *, asker: Asker, settings: Settings, tasks: Tasks, loop: asyncio.AbstractEventLoop
     ) -> None:
         self._flight = flight
+        flight.progress = None  # that of an attempt before
         self._asker = asker
         self._clock = settings.clock
         self._patience = settings.confirm_timeout
@@ -56,7 +57,7 @@ class RunningBond(Bond):
     @property
     def failures(self) -> tuple[Failure, ...]:
         """What went wrong in the attempts before this one."""
-        return ()
+        return self.electron.failures
 
     def time_left(self) -> float:
         """Return the seconds until the limit or the deadline, whichever comes first."""

@@ -17,17 +17,14 @@ __all__ = ("bonded", "report_on")
 
 def bonded(flights: Iterable[Flight], electron_id: str) -> list[Flight]:
     """
-    Choose what there is to report on: what was decoded, and is not merely turned away.
+    Choose what there is to report on: what was decoded, and neither is turned away nor has come once more.
 
     Args:
         flights: Everything under way, the oldest first.
         electron_id: The one to look for; empty means all.
     """
-    return [
-        flight
-        for flight in flights
-        if electron_id in ("", flight.delivery.id) and flight.electron is not None and flight.verdict is None
-    ]
+    asked = (flight for flight in flights if electron_id in ("", flight.delivery.id))
+    return [each for each in asked if each.electron is not None and each.verdict is None and each.joins is None]
 
 
 def report_on(flight: Flight, node: str, *, now: float, utc_ns: int) -> BondReport:
@@ -63,7 +60,7 @@ def report_on(flight: Flight, node: str, *, now: float, utc_ns: int) -> BondRepo
 def _state_of(flight: Flight) -> BondState:
     if flight.abandoned:
         return BondState.ABANDONED
-    if getattr(flight, "pausing", None) is not None:
+    if flight.pausing is not None:
         return BondState.RETRYING
     if flight.is_over:
         return BondState.ANSWERING

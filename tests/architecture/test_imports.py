@@ -15,7 +15,7 @@ VALUES = (
     ("tolerant", "kinds", "go_dialect", "native_json", "messagepack", "codec"),
 )
 CONTRACT = ("cancellation", "conductor")
-DECIDERS = ("admission", "circle", "credit", "disposition", "lifecycle", "correlation", "remember")
+DECIDERS = ("admission", "circle", "credit", "disposition", "lifecycle", "correlation", "remember", "answered")
 """The pure part of the core: no clock, no loop, no wire."""
 
 WIRE = ("framing",)
@@ -47,9 +47,13 @@ LAYERS = (
         "_core.turns",
         "_core.outbound",
         "_core.flight",
+        "_core.letters",
         "_core.answering",
+        "_core.attempts",
+        "_core.reception",
         "_core.flights",
         "_core.straight_line",
+        "_core.ways",
         "_core.at_once",
         "_core.pump",
         "_core.standstill",
