@@ -18,6 +18,7 @@ from atomizer.conductor import Connection, Frame, Lane, Route, Spread
 from atomizer.control import Inspect, Inspected, Ping, Pong
 from atomizer.inspection import BondReport
 from atomizer.testing.clock import VirtualClock, all_blocked, current_clock, on_virtual_time
+from atomizer.trials import Trials
 
 if TYPE_CHECKING:
     from atomizer.control import Control
@@ -216,6 +217,54 @@ async def test_abandoned_atom_is_still_seen() -> None:
     assert [(bond.electron_id, bond.state) for bond in found.bonds] == [(handle.electron_id, "abandoned")]
     assert report.abandoned == 1
     assert after.bonds == ()
+
+
+@on_virtual_time
+async def test_electron_between_two_attempts_is_seen_to_be_retried() -> None:
+    """With the attempt that it waits for; what the attempt before told is forgotten when that one begins."""
+    hall, attempts = hall_of("retry"), 0
+
+    @atomizer.atom(id="tests.at_last", options=Options(retry=atomizer.Retry(attempts=2, backoff=5.0, jitter=0.0)))
+    async def at_last(bond: Bond) -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            bond.progress(9, 10)
+            raise OSError("not yet")
+        await hall.open.wait()
+
+    async with Atomizer(at_last, settings=named("n")) as runtime:
+        handle = await runtime.send(at_last)
+        await all_blocked()
+        [held] = (await runtime.inspect()).bonds
+        await asyncio.sleep(6.0)
+        [again] = (await runtime.inspect()).bonds
+        hall.open.set()
+        await handle
+
+    assert (held.state, held.attempt) == ("retrying", 2)
+    assert (again.state, again.attempt, again.progress) == ("running", 2, None)
+    assert again.since == held.since
+
+
+@on_virtual_time
+async def test_electron_that_came_twice_is_seen_once() -> None:
+    """The second delivery joins the first, and is no bond."""
+    hub, hall = MemoryConductor(), hall_of("twice")
+    async with (
+        Atomizer(wait, conductor=hub, settings=named("n")) as runtime,
+        hub.connect() as stranger,
+    ):
+        again = Trials(again=True)  # its sender says so
+        electron = atomizer.Electron(id="one", atom_id="tests.wait", payload=b'"twice"', trials=again)
+        body = MESSAGEPACK.encode_electron(electron)
+        for _ in range(2):
+            assert stranger.send_nowait(Frame(Route(Lane.WORK, "tests.wait"), body, MESSAGEPACK.content_type, "one"))
+            await all_blocked()
+        found = await runtime.inspect()
+        hall.open.set()
+
+    assert [bond.electron_id for bond in found.bonds] == ["one"]
 
 
 @on_virtual_time
