@@ -243,6 +243,7 @@ class Node:
             line=self._line,
             tasks=self.tasks,
             clock=self._settings.clock,
+            broadcast=self._broadcast,
             find=self._registry.find,
         ).fly
         return pump

@@ -4,7 +4,7 @@ The straight line: the way of nearly every electron through a node, from receipt
 `Flights.fly` has all the steps, each where it can be read. An electron of which nothing special is said needs few of
 them, and takes a sixth less time when they are done here, one after the other, by a worker that goes on to the next
 electron with what it has at hand. Whatever is special goes the long way: other codecs, bytes that cannot be read,
-limits, turns, cancellation, an expired or unknown one, somebody who listens to the events. So does what goes wrong.
+limits, turns, cancellation, an expired or unknown one. So does what goes wrong.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from ..conductor import Frame, Settlement
 from ..errors import ConductorError, Malformed
+from ..events import ElectronBonded, ElectronCompleted, ElectronReceived
 from ..properties import Properties
 from .admission import time_left
 from .disposition import GIVE_BACK, Verdict, dispose
@@ -146,7 +147,7 @@ class StraightLine:
             started_ns, left, deadline = utc_ns(), inf, inf
             electron: Electron | None = None
             registration: Registration | None = None
-            if delivery.content_type == content_type and not broadcast.listening:
+            if delivery.content_type == content_type:
                 try:
                     electron = decode(delivery.body, bounds)
                     registration = find(electron.atom_id)
@@ -178,6 +179,11 @@ class StraightLine:
                     flight.identity = identity = Identity(
                         task, loop, copy_context(), electron.atom_id, registration.finish
                     )
+                    if broadcast.routine:
+                        broadcast.tell(
+                            ElectronReceived, started_ns, electron.id, electron.atom_id, link.name, electron.attempt
+                        )
+                        broadcast.tell(ElectronBonded, 0, electron.id, electron.atom_id, link.name, electron.attempt)
                     if identity.begin(bond, (flight, electron, registration)):
                         registration.suspends = True
                         await flights.finish(flight, identity)
@@ -186,7 +192,6 @@ class StraightLine:
                         flight.abandoned
                         or result is None
                         or flight.children is not None
-                        or broadcast.listening
                         or len(result.body) > most_bytes
                     ):
                         verdict = flights.verdict_on(flight)
@@ -202,6 +207,15 @@ class StraightLine:
                             attempt=electron.attempt,
                             node=self._node,
                         )
+                        if broadcast.routine:
+                            broadcast.tell(
+                                ElectronCompleted,
+                                reply.ended_ns,
+                                electron.id,
+                                electron.atom_id,
+                                link.name,
+                                electron.attempt,
+                            )
                         body, reply_to = encode(reply), delivery.reply_to
                         try:
                             if (

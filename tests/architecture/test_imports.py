@@ -15,7 +15,7 @@ VALUES = (
     ("tolerant", "kinds", "go_dialect", "native_json", "messagepack", "codec", "retry"),
 )
 CONTRACT = ("cancellation", "conductor")
-DECIDERS = ("admission", "circle", "credit", "disposition", "lifecycle", "correlation", "remember")
+DECIDERS = ("admission", "circle", "credit", "disposition", "lifecycle", "correlation", "remember", "event_filter")
 """The pure part of the core: no clock, no loop, no wire."""
 
 WIRE = ("framing",)
