@@ -27,7 +27,7 @@ from .errors import (
     PayloadRefused,
     nearest,
 )
-from .events import ElectronProgressed, PropertiesReceived, PropertiesUnclaimed
+from .events import ElectronProgressed, ElectronSent, PropertiesReceived, PropertiesUnclaimed
 from .handle import Handle, wait_lending
 from .options import NOTHING_SAID, Options
 from .payload import bind_payload
@@ -154,7 +154,7 @@ class Asker:
         if not is_sent:
             await self._post(handle, link, electron, to, deadline)
         elif self._broadcast.routine and not is_flown:
-            self._outbound.tell_sent(link, electron)
+            self._broadcast.tell(ElectronSent, 0, electron_id, to.atom_id, link.name, 1)
         return handle
 
     def map(
@@ -195,7 +195,7 @@ class Asker:
                 self._tell_unclaimed(reply)
                 return
             if self._broadcast.routine:
-                self._broadcast.tell(PropertiesReceived, 0, reply.electron_id, reply.atom_id, "", reply.attempt)
+                self._broadcast.tell(PropertiesReceived, 0, handle.electron_id, handle.atom_id, "", reply.attempt)
             handle.resolve(reply)  # after its last event: whoever follows it reads to the end
         elif isinstance(reply, Progress):
             self._take_progress(reply)
