@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, overload
 
@@ -25,116 +24,26 @@ from ..events import (
     PropertiesReceived,
 )
 from .event_filter import EVERYTHING
+from .event_ring import PartialRing, WholeRing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from ..settings import Clock
     from .event_filter import EventFilter
+    from .event_ring import Record, Ring, Tell, TellBegun
 
 __all__ = ("Broadcast", "EventStream")
 
 E = TypeVar("E", bound=Event)
 
+Wanted: TypeAlias = "Callable[[Event], object]"
+"""Says of an event whether it is the one that is waited for."""
+
 WaitBy: TypeAlias = "Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]"
 """How a reader waits: one inside of an atom lends its slot meanwhile."""
 
-Record: TypeAlias = "tuple[type[Event], int, str, str, str, int, dict[str, Any] | None]"
-"""Of an event: its kind, `at_ns`, `electron_id`, `atom_id`, `conductor`, `attempt`, and what else it has."""
-
-Tell: TypeAlias = "Callable[[type[Event], int, str, str, str, int], None]"
-
 _ROUTINE = (ElectronSent, ElectronReceived, ElectronBonded, ElectronCompleted, PropertiesReceived)
-
-
-class Ring:
-    """
-    What is kept for one stream: the newest that was not read, each record with its number.
-
-    Attributes:
-        wanted: What it takes.
-        since: The last number before it.
-        told: How many records it was given.
-        read: How many of them were read.
-        waiter: Who waits for the next.
-    """
-
-    __slots__ = ("kept", "read", "since", "told", "waiter", "wanted")
-
-    def __init__(self, buffer: int, wanted: EventFilter, since: int) -> None:
-        self.wanted = wanted
-        self.since = since
-        self.told = 0
-        self.read = 0
-        self.kept: deque[Any] = deque(maxlen=buffer)
-        self.waiter: asyncio.Future[None] | None = None
-
-    @property
-    def dropped(self) -> int:
-        """How many were dropped, because there was no room."""
-        return self.told - self.read - len(self.kept)
-
-    def keep(self, seq: int, record: Record) -> None:
-        """Keep a record, and drop the oldest if there is no room."""
-        self.told += 1
-        self.kept.append((seq, record))
-        if self.waiter is not None:
-            self.wake()
-
-    def take(self) -> tuple[int, Record]:
-        """Take the oldest out."""
-        self.read += 1
-        oldest: tuple[int, Record] = self.kept.popleft()
-        return oldest
-
-    def wake(self) -> None:
-        """Let who waits look again."""
-        if self.waiter is not None and not self.waiter.done():
-            self.waiter.set_result(None)
-
-
-class WholeRing(Ring):
-    """What is kept for a stream of everything: it has no gaps, so the numbers need not be kept."""
-
-    __slots__ = ()
-
-    def keep(self, seq: int, record: Record) -> None:
-        """Keep a record, and drop the oldest if there is no room."""
-        self.told += 1
-        self.kept.append(record)
-        if self.waiter is not None:
-            self.wake()
-
-    def take(self) -> tuple[int, Record]:
-        """Take the oldest out."""
-        self.read += 1
-        record: Record = self.kept.popleft()
-        return self.since + self.told - len(self.kept), record
-
-    def teller(self, utc_ns: Callable[[], int]) -> Tell:
-        """
-        Make what tells this ring alone, as `Broadcast.tell` does.
-
-        It runs five times for each electron. What it keeps is small, because what takes long is to touch so much
-        memory again when it is dropped: of a ring of 16 records the reader costs half of what it costs of 1,024.
-        """
-        keep = self.kept.append
-
-        def tell(
-            kind: type[Event],
-            at_ns: int,
-            electron_id: str,
-            atom_id: str,
-            conductor: str,
-            attempt: int,
-            more: dict[str, Any] | None = None,
-        ) -> None:
-            self.told += 1
-            keep((kind, at_ns or utc_ns(), electron_id, atom_id, conductor, attempt, more))
-            if self.waiter is not None:
-                self.wake()
-
-        return tell
 
 
 class EventStream:
@@ -151,7 +60,6 @@ class EventStream:
         self._leave = leave
         self._wait_by = wait_by
         self._ended = False
-        self._reported = 0
 
     @property
     def dropped(self) -> int:
@@ -172,21 +80,24 @@ class EventStream:
         Cancellation: nothing is lost.
         """
         ring = self._ring
-        while not ring.kept:
+        while ring.passed == ring.told:
             if self._ended:
                 raise StopAsyncIteration
             await (self._wait() if self._wait_by is None else self._wait_by(self._wait))
-        dropped = ring.dropped
-        if dropped > self._reported:
-            lost, self._reported = dropped - self._reported, dropped
-            return EventsLost(dropped=lost, node=self._node)
+        if dropped := ring.pass_dropped():
+            return EventsLost(dropped=dropped, node=self._node)
         return _event_of(self._node, *ring.take())
 
     @overload
-    async def wait_for(self, wanted: type[E], *, timeout: float | None = None) -> E: ...
+    async def wait_for(self, wanted: type[E], *, timeout: float | None = None) -> E: ...  # noqa: ASYNC109
     @overload
-    async def wait_for(self, wanted: str | Callable[[Event], object], *, timeout: float | None = None) -> Event: ...
-    async def wait_for(self, wanted: Any, *, timeout: float | None = None) -> Event:
+    async def wait_for(
+        self,
+        wanted: str | Wanted,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> Event: ...
+    async def wait_for(self, wanted: Any, *, timeout: float | None = None) -> Event:  # noqa: ASYNC109  # most need one
         """
         Wait for the next event that is wanted. Those before it are read, and gone.
 
@@ -225,8 +136,8 @@ class EventStream:
         self.end()
 
     def __repr__(self) -> str:
-        state, kept = "ended" if self._ended else "open", self._ring.kept
-        return f"<EventStream {state}, {len(kept)} of {kept.maxlen} kept, {self.dropped} dropped>"
+        state, ring = "ended" if self._ended else "open", self._ring
+        return f"<EventStream {state}, {ring.size} of {ring.buffer} kept, {ring.dropped} dropped>"
 
     async def _wait(self) -> None:
         ring = self._ring
@@ -259,7 +170,7 @@ def _event_of(node: str, seq: int, record: Record) -> Event:
     )
 
 
-def _is_wanted(event: Event, wanted: type[Event] | str | Callable[[Event], object]) -> bool:
+def _is_wanted(event: Event, wanted: type[Event] | str | Wanted) -> bool:
     if isinstance(wanted, str):
         return event.kind == wanted
     return isinstance(event, wanted) if isinstance(wanted, type) else bool(wanted(event))
@@ -290,7 +201,8 @@ class Broadcast:
         self._ended = False
         self.listening: bool = False
         self.routine: bool = False
-        self.tell = self._tell_many
+        self.tell: Tell = self._tell_many
+        self.tell_begun: TellBegun = self._tell_many_begun
 
     def stream(self, buffer: int, wanted: EventFilter = EVERYTHING, wait_by: WaitBy | None = None) -> EventStream:
         """
@@ -302,7 +214,7 @@ class Broadcast:
         if buffer < 1:
             raise ValueError(f"a stream keeps at least 1 event for its reader: buffer={buffer}")
         self._settle()
-        ring = (WholeRing if wanted == EVERYTHING else Ring)(buffer, wanted, self._seq)
+        ring = WholeRing(buffer, wanted, self._seq) if wanted == EVERYTHING else PartialRing(buffer, wanted)
         stream = EventStream(self._node, ring, self._leave, wait_by)
         if self._ended:
             stream.end()
@@ -336,7 +248,7 @@ class Broadcast:
         """How many events were dropped in all, by streams that are closed or forgotten too."""
         return self._dropped_before + sum(ring.dropped for ring in tuple(self._streams))
 
-    def _tell_many(
+    def _tell_many(  # noqa: PLR0917  # as `Tell`
         self,
         kind: type[Event],
         at_ns: int,
@@ -360,6 +272,10 @@ class Broadcast:
         record = (kind, at_ns or self._utc_ns(), electron_id, atom_id, conductor, attempt, more)
         for ring in rings:
             ring.keep(seq, record)
+
+    def _tell_many_begun(self, at_ns: int, electron_id: str, atom_id: str, conductor: str, attempt: int) -> None:
+        self._tell_many(ElectronReceived, at_ns, electron_id, atom_id, conductor, attempt)
+        self._tell_many(ElectronBonded, at_ns, electron_id, atom_id, conductor, attempt)
 
     # Who listens: a stream may be forgotten at any moment, so what is gone through is replaced and never changed.
 
@@ -407,9 +323,10 @@ class Broadcast:
         self._settle()
         only = general[0] if len(general) == 1 and not followers else None
         self._sole = only if isinstance(only, WholeRing) else None
-        self.tell = self._tell_many if self._sole is None else self._sole.teller(self._utc_ns)
+        tellers = None if self._sole is None else self._sole.tellers(self._utc_ns)
+        self.tell, self.tell_begun = tellers or (self._tell_many, self._tell_many_begun)
 
     def _settle(self) -> None:
         """Learn how many numbers the one that is told alone has used."""
         if self._sole is not None:
-            self._seq = self._sole.since + self._sole.told
+            self._seq = self._sole.seq

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from ..conductor import Frame, Settlement
 from ..errors import ConductorError, Malformed
-from ..events import ElectronBonded, ElectronCompleted, ElectronReceived
+from ..events import ElectronCompleted
 from ..properties import Properties
 from .admission import time_left
 from .disposition import GIVE_BACK, Verdict, dispose
@@ -180,10 +180,7 @@ class StraightLine:
                         task, loop, copy_context(), electron.atom_id, registration.finish
                     )
                     if broadcast.routine:
-                        broadcast.tell(
-                            ElectronReceived, started_ns, electron.id, electron.atom_id, link.name, electron.attempt
-                        )
-                        broadcast.tell(ElectronBonded, 0, electron.id, electron.atom_id, link.name, electron.attempt)
+                        broadcast.tell_begun(started_ns, electron.id, electron.atom_id, link.name, electron.attempt)
                     if identity.begin(bond, (flight, electron, registration)):
                         registration.suspends = True
                         await flights.finish(flight, identity)

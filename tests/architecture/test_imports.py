@@ -37,7 +37,7 @@ LAYERS = (
     ("registration", "registry"),
     ("memory_queue", "memory_listening", "memory_hub", "memory_connection", "memory", "schemes", "processors"),
     tuple(f"_core.{name}" for name in DECIDERS),
-    ("_core.ended", "_core.soft_cancellation"),
+    ("_core.ended", "_core.soft_cancellation", "_core.event_ring"),
     ("_core.report", "_core.stopping", "_core.tasks", "_core.threads", "_core.alarm", "_core.gate"),
     *(tuple(f"_core.children.{name}" for name in side) for side in (*CHILDS_SIDE, *RUNTIMES_SIDE)),
     ("_core.identity", "_core.broadcast", "_core.slots", "_core.confinement", "_core.softening", "_core.outcome"),
