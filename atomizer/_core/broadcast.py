@@ -15,16 +15,14 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, overload
 
 from ..errors import EventsEnded
 from ..events import (
-    ElectronBonded,
     ElectronCompleted,
-    ElectronReceived,
     ElectronSent,
     Event,
     EventsLost,
     PropertiesReceived,
 )
 from .event_filter import EVERYTHING
-from .event_ring import PartialRing, WholeRing
+from .event_ring import BEGUN, PartialRing, WholeRing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -43,7 +41,7 @@ Wanted: TypeAlias = "Callable[[Event], object]"
 WaitBy: TypeAlias = "Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]"
 """How a reader waits: one inside of an atom lends its slot meanwhile."""
 
-_ROUTINE = (ElectronSent, ElectronReceived, ElectronBonded, ElectronCompleted, PropertiesReceived)
+_ROUTINE = (ElectronSent, *BEGUN, ElectronCompleted, PropertiesReceived)
 
 
 class EventStream:
@@ -274,8 +272,8 @@ class Broadcast:
             ring.keep(seq, record)
 
     def _tell_many_begun(self, at_ns: int, electron_id: str, atom_id: str, conductor: str, attempt: int) -> None:
-        self._tell_many(ElectronReceived, at_ns, electron_id, atom_id, conductor, attempt)
-        self._tell_many(ElectronBonded, at_ns, electron_id, atom_id, conductor, attempt)
+        for kind in BEGUN:
+            self._tell_many(kind, at_ns, electron_id, atom_id, conductor, attempt)
 
     # Who listens: a stream may be forgotten at any moment, so what is gone through is replaced and never changed.
 

@@ -1,7 +1,7 @@
 """
 Event rings: what is kept of what happened for a reader of events, until it reads.
 
-Five times for each electron a ring is told something, and most of that is dropped unread. What it costs then is less
+Six times for each electron a ring is told something, and most of that is dropped unread. What it costs then is less
 what is done than the memory that has to be touched again to be dropped: of a ring of 16 events a reader costs half of
 what it costs of 1,024. So a record is a single tuple, what happens in one breath shares one, and a ring of everything
 counts its events instead of keeping their numbers.
@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from ..events import ElectronBonded, ElectronReceived, Event
+from ..events import ElectronAdmitted, ElectronBonded, ElectronReceived, Event
 
 if TYPE_CHECKING:
     import asyncio
@@ -21,13 +21,16 @@ if TYPE_CHECKING:
 
     from .event_filter import EventFilter
 
-__all__ = ("PartialRing", "Record", "Ring", "Tell", "TellBegun", "WholeRing")
+__all__ = ("BEGUN", "PartialRing", "Record", "Ring", "Tell", "TellBegun", "WholeRing")
 
 Record: TypeAlias = "tuple[type[Event], int, str, str, str, int, dict[str, Any] | None]"
 """Of an event: its kind, `at_ns`, `electron_id`, `atom_id`, `conductor`, `attempt`, and what else it has."""
 
 Begun: TypeAlias = "tuple[None, int, str, str, str, int, None]"
-"""Likewise of two events at once: an electron was received and bonded."""
+"""Likewise of all of `BEGUN` at once."""
+
+BEGUN: tuple[type[Event], ...] = (ElectronReceived, ElectronAdmitted, ElectronBonded)
+"""What an electron does in one breath that may be started when it comes, and is."""
 
 TellBegun: TypeAlias = "Callable[[int, str, str, str, int], None]"
 
@@ -149,7 +152,7 @@ class WholeRing(Ring):
     def __init__(self, buffer: int, wanted: EventFilter, since: int) -> None:
         super().__init__(buffer, wanted)
         self.since = since
-        self._kept: deque[Record | Begun] = deque(maxlen=buffer)  # each of an event or two: never too few
+        self._kept: deque[Record | Begun] = deque(maxlen=buffer)  # each of an event or more: never too few
         self._opened: deque[Record] = deque()
         self._opened_to = 0
 
@@ -178,7 +181,7 @@ class WholeRing(Ring):
 
     def tellers(self, utc_ns: Callable[[], int]) -> tuple[Tell, TellBegun]:
         """Make what tells this ring alone, as `Broadcast.tell` and `tell_begun` do."""
-        keep = self._kept.append
+        keep, begun = self._kept.append, len(BEGUN)
 
         def tell(  # noqa: PLR0917  # as `Tell`
             kind: type[Event],
@@ -195,7 +198,7 @@ class WholeRing(Ring):
                 self.wake()
 
         def tell_begun(at_ns: int, electron_id: str, atom_id: str, conductor: str, attempt: int) -> None:
-            self.told += 2
+            self.told += begun
             keep((None, at_ns, electron_id, atom_id, conductor, attempt, None))
             if self.waiter is not None:
                 self.wake()
@@ -207,7 +210,7 @@ def _opened(kept: Iterable[Record | Begun]) -> Iterator[Record]:
     """Go through the events one by one."""
     for record in kept:
         if record[0] is None:
-            yield (ElectronReceived, *record[1:])
-            yield (ElectronBonded, *record[1:])
+            for kind in BEGUN:
+                yield (kind, *record[1:])
         else:
             yield record
