@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from .errors import ConductorError as ConductorError
     from .errors import ConductorUnavailable as ConductorUnavailable
     from .errors import ConductorUnknown as ConductorUnknown
+    from .errors import EventsEnded as EventsEnded
     from .errors import Expired as Expired
     from .errors import Malformed as Malformed
     from .errors import NobodyThere as NobodyThere
@@ -119,7 +120,7 @@ __all__ = (  # noqa: RUF022  # grouped as above
     "Capability", "Codec", "Conductor", "Connection", "Delivery", "Durability", "Frame", "Lane", "MemoryConductor",
     "Route", "Settlement", "Spread", "conductor_from_url",
     "AtomCancelled", "AtomFailed", "AtomTimedOut", "AtomUnknown", "AtomizerBug", "AtomizerError", "CapabilityMissing",
-    "ConductorBroken", "ConductorClosed", "ConductorError", "ConductorUnavailable", "ConductorUnknown", "Expired",
-    "Malformed", "NoReplyAsked", "NobodyThere", "NotRunning", "NotTaken", "Overloaded", "PayloadRefused", "Poison",
-    "RegistrationRefused", "SoftLimitReached", "TooLarge", "TooManyWaiting", "WaitsForItself",
+    "ConductorBroken", "ConductorClosed", "ConductorError", "ConductorUnavailable", "ConductorUnknown", "EventsEnded",
+    "Expired", "Malformed", "NoReplyAsked", "NobodyThere", "NotRunning", "NotTaken", "Overloaded", "PayloadRefused",
+    "Poison", "RegistrationRefused", "SoftLimitReached", "TooLarge", "TooManyWaiting", "WaitsForItself",
 )  # fmt: skip

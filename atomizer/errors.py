@@ -15,6 +15,7 @@ Every exception of atomizer, in one tree.
     ├── Malformed                  bytes that are no electron, properties, …
     ├── NotRunning                 the runtime is not open (any more)
     ├── NoReplyAsked               the electron was sent with `reply=False`: no outcome will come
+    ├── EventsEnded                a stream of events ended without the one that was waited for
     ├── TooManyWaiting             too many atoms wait for children on this node
     ├── WaitsForItself             an atom asked its own atom, which waits for that very atom to end
     ├── SoftLimitReached           inside of an atom: its limit comes near
@@ -53,6 +54,7 @@ __all__ = (
     "ConductorError",
     "ConductorUnavailable",
     "ConductorUnknown",
+    "EventsEnded",
     "Expired",
     "Malformed",
     "NoReplyAsked",
@@ -164,6 +166,10 @@ class NotRunning(AtomizerError):
 
 class NoReplyAsked(AtomizerError):
     """The electron was sent with `Options(reply=False)`: there is no outcome to wait for."""
+
+
+class EventsEnded(AtomizerError):
+    """A stream of events has ended without the one that was waited for."""
 
 
 class TooManyWaiting(AtomizerError):

@@ -9,19 +9,136 @@ from abc import ABC, abstractmethod
 from math import inf
 from typing import TYPE_CHECKING
 
+from ._core.event_batches import ERRORS, FLEET
+from ._core.event_filter import ERROR_KINDS, EventFilter, Kinds, kinds_of
+from .atom import definition_of
 from .distribution import installed_version
+from .handle import wait_lending
 from .inspection import NodeReport
 
 if TYPE_CHECKING:
+    from ._core.broadcast import Broadcast, EventStream
     from ._core.node import Node
+    from .atom import Atom, Definition
     from .health import Health, Statistics
     from .inspection import Inspection
+    from .settings import Settings
 
 __all__ = ("Observing", "describe")
 
 
 class Observing(ABC):
-    """The ways to look at other nodes, and to be looked at by them. They may be lost: nobody waits for an answer."""
+    """The ways to see what happens, and what is under way: on this node, and on all that its conductors reach."""
+
+    _broadcast: Broadcast
+    _settings: Settings
+
+    def events(
+        self,
+        *,
+        kinds: Kinds | None = None,
+        atom: Definition | type[Atom] | str | None = None,
+        electron: str | None = None,
+        buffer: int | None = None,
+    ) -> EventStream:
+        """
+        Open a stream of everything that happens on this node, from now on.
+
+        It may be opened before the runtime is entered, and then misses nothing. What is asked for is decided when
+        something happens: a stream keeps nothing else, and nothing else costs.
+
+        Args:
+            kinds: Only these kinds of events: one or several, as classes of `atomizer.events` or by their names on the
+                wire. A class stands for all that are derived from it. None means every kind.
+            atom: Only what is about this atom: the atom, or the id it is registered by.
+            electron: Only what is about the electron of this id.
+            buffer: How many events are kept for a slow reader, at least 1; None means `Settings.event_ring`.
+
+        Raises:
+            ValueError: The buffer holds less than one event, or there is no kind of that name.
+            TypeError: What should be an atom or a kind is something else.
+        """
+        return self._broadcast.stream(self._room(buffer), _wanted(kinds, atom, electron), wait_lending)
+
+    def errors(
+        self,
+        *,
+        atom: Definition | type[Atom] | str | None = None,
+        electron: str | None = None,
+        buffer: int | None = None,
+    ) -> EventStream:
+        """
+        Open a stream of everything that goes wrong on this node: events whose `is_error` is true.
+
+        What goes well is not kept, so that it drops no error, and costs next to nothing.
+
+        Args:
+            atom: As for `events`.
+            electron: As for `events`.
+            buffer: As for `events`.
+
+        Raises:
+            ValueError: The buffer holds less than one event.
+            TypeError: What should be an atom is something else.
+        """
+        return self.events(kinds=ERROR_KINDS, atom=atom, electron=electron, buffer=buffer)
+
+    def fleet_events(
+        self,
+        *,
+        kinds: Kinds | None = None,
+        atom: Definition | type[Atom] | str | None = None,
+        electron: str | None = None,
+        buffer: int | None = None,
+    ) -> EventStream:
+        """
+        Open a stream of what happens on this node and on every other that its conductors reach, from about now on.
+
+        The nodes are told what is followed, and publish it as long as it is; a node that starts later joins in within
+        ten seconds. Those of one node come in the order in which they happened. What was lost on the way, or because a
+        node could not send it in time, is told by an `EventsLost` with that node's name.
+
+        Args:
+            kinds: As for `events`.
+            atom: As for `events`.
+            electron: As for `events`.
+            buffer: As for `events`.
+
+        Raises:
+            NotRunning: The runtime is not open.
+            ValueError: The buffer holds less than one event, or there is no kind of that name.
+            TypeError: What should be an atom or a kind is something else.
+        """
+        following = self._open_node().fleet.following
+        return following.follow(FLEET, _wanted(kinds, atom, electron), self._room(buffer), wait_lending)
+
+    def fleet_errors(
+        self,
+        *,
+        atom: Definition | type[Atom] | str | None = None,
+        electron: str | None = None,
+        buffer: int | None = None,
+    ) -> EventStream:
+        """
+        Open a stream of everything that goes wrong on this node and on every other that its conductors reach.
+
+        Nodes publish that always: nothing has to be asked for, and nothing is missed of a node that has just started.
+
+        Args:
+            atom: As for `events`.
+            electron: As for `events`.
+            buffer: As for `events`.
+
+        Raises:
+            NotRunning: The runtime is not open.
+            ValueError: The buffer holds less than one event.
+            TypeError: What should be an atom is something else.
+        """
+        following = self._open_node().fleet.following
+        return following.follow(ERRORS, _wanted(ERROR_KINDS, atom, electron), self._room(buffer), wait_lending)
+
+    def _room(self, buffer: int | None) -> int:
+        return self._settings.event_ring if buffer is None else buffer
 
     async def nodes(self, *, seconds: float = 1.0) -> tuple[NodeReport, ...]:
         """
@@ -41,7 +158,7 @@ class Observing(ABC):
             NotRunning: The runtime is not open.
             ValueError: The seconds are no span of time.
         """
-        return await self._open_node().inspecting.nodes(_span(seconds))
+        return await self._open_node().fleet.inspecting.nodes(_span(seconds))
 
     async def inspect(
         self, electron_id: str | None = None, *, node: str | None = None, seconds: float = 1.0
@@ -60,10 +177,15 @@ class Observing(ABC):
             NotRunning: The runtime is not open.
             ValueError: The seconds are no span of time.
         """
-        return await self._open_node().inspecting.inspect(electron_id or "", node or "", _span(seconds))
+        return await self._open_node().fleet.inspecting.inspect(electron_id or "", node or "", _span(seconds))
 
     @abstractmethod
     def _open_node(self) -> Node: ...
+
+
+def _wanted(kinds: Kinds | None, atom: Definition | type[Atom] | str | None, electron: str | None) -> EventFilter:
+    atom_id = atom if atom is None or isinstance(atom, str) else definition_of(atom).atom_id
+    return EventFilter(kinds=kinds_of(kinds), atom_id=atom_id, electron_id=electron)
 
 
 def _span(seconds: float) -> float:

@@ -21,7 +21,6 @@ from .bounds import bounds_of
 from .conductor import Conductor
 from .errors import NotRunning
 from .events import AtomRegistered, AtomUnregistered, RuntimeStarted, RuntimeStopped, RuntimeStopping
-from .handle import wait_lending
 from .health import Health, Statistics, health_of
 from .memory import MemoryConductor
 from .observing import Observing, describe
@@ -115,7 +114,7 @@ class Atomizer(Asking, Observing):
         self._node = node = self._make_node()
         self._asker = self._make_asker(node)
         node.take_reply = self._asker.take_reply
-        node.inspecting.describe = self._describer(self._settings.clock.utc_ns())
+        node.fleet.inspecting.describe = self._describer(self._settings.clock.utc_ns())
         try:
             await node.open(self._conductors)
         except BaseException:
@@ -233,25 +232,6 @@ class Atomizer(Asking, Observing):
         self._registry.unregister(found.definition.atom_id)
         node.retire_atom(found)
         self._broadcast.emit(AtomUnregistered, atom_id=found.definition.atom_id)
-
-    def events(self, *, buffer: int | None = None) -> EventStream:
-        """
-        Open a stream of everything that happens on this node, from now on.
-
-        It may be opened before the runtime is entered, and then misses nothing.
-
-        Args:
-            buffer: How many events are kept for a slow reader, at least 1; None means `Settings.event_ring`.
-
-        Raises:
-            ValueError: The buffer holds less than one event.
-        """
-        return self._broadcast.stream(self._settings.event_ring if buffer is None else buffer, None, wait_lending)
-
-    def errors(self, *, buffer: int | None = None) -> EventStream:
-        """Open a stream of everything that goes wrong on this node: events whose `is_error` is true."""
-        size = self._settings.event_ring if buffer is None else buffer
-        return self._broadcast.stream(size, lambda event: event.is_error, wait_lending)
 
     def statistics(self) -> Statistics:
         """Return the figures of this moment. Cheap."""

@@ -8,17 +8,17 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from ..cancellation import cleanup
-from ..codec import codec_for
+from ..codec import Unknown, codec_for
 from ..conductor import Capability, Lane, Route, Settlement
-from ..control import Cancel, Inspect, Inspected, Ping, Pong
+from ..control import Cancel
 from ..errors import AtomizerBug, Malformed, NotRunning
 from ..events import RuntimeFaulted
 from ..processors import usable_cpus
 from .alarm import Alarm
 from .at_once import AtOnce
 from .correlation import Correlation
+from .fleet import Fleet
 from .granting import Granting
-from .inspecting import Inspecting
 from .outbound import Outbound
 from .pump import Pump
 from .report import Report
@@ -104,7 +104,7 @@ class Node:
             turns=self.turns,
             tasks=self.tasks,
         )
-        self.inspecting = self._make_inspecting()
+        self.fleet = self._make_fleet()
 
     async def open(self, conductors: list[Conductor]) -> None:
         """
@@ -143,6 +143,7 @@ class Node:
             await pump.close(self._settings.settle_grace)
         self._give_back_waiting(link)
         await self._landed(self._settings.grace, lambda: not any(f.link is link for f in self.flights.under_way))
+        await self.fleet.leave(link, self._settings.settle_grace)
         await self.tasks.end((self._keepers.pop(name),), self._settings.settle_grace)
         for expecting in self.correlation.drain(lambda each: each.link is link):
             expecting.fail(NotRunning(f"conductor {name!r} was taken away: {expecting.electron_id!r} has no answer"))
@@ -197,7 +198,7 @@ class Node:
         """
         settings = self._settings
         self.stopping = self.slots.is_watched = True
-        with cleanup(settings.grace + settings.cancel_grace + 5 * settings.settle_grace):
+        with cleanup(settings.grace + settings.cancel_grace + 6 * settings.settle_grace):
             for pump in self._pumps.values():
                 await pump.close(settings.settle_grace)
             self._give_back_waiting()
@@ -205,6 +206,7 @@ class Node:
                 await self._landed(settings.grace, self._is_hopeless)
             await self._give_back()
             self._answer_nobody()
+            await self.fleet.close(settings.settle_grace)
             await self._close_everything()
 
     def take_control(self, link: Link, delivery: Delivery) -> None:
@@ -216,8 +218,8 @@ class Node:
             return
         if isinstance(control, Cancel):
             self.flights.cancel(control.electron_id)
-        elif isinstance(control, Ping | Pong | Inspect | Inspected):
-            self.inspecting.take(link, control)
+        elif not isinstance(control, Unknown):
+            self.fleet.take(link, control)
 
     def _attach(self, conductor: Conductor) -> Link:
         link = Link(
@@ -235,6 +237,7 @@ class Node:
             link.plan({route: credits[route.name] for route in self._routes(conductor)})
             self._pumps[conductor.name] = self._make_pump(link)
         self._keepers[conductor.name] = self.tasks.start(link.keep(), f"atomizer keeper {conductor.name}")
+        self.fleet.join(link)
         return link
 
     def _make_pump(self, link: Link) -> Pump:
@@ -245,6 +248,7 @@ class Node:
             line=self._line,
             tasks=self.tasks,
             clock=self._settings.clock,
+            broadcast=self._broadcast,
             find=self._registry.find,
         ).fly
         return pump
@@ -282,14 +286,16 @@ class Node:
             on_landed=self._moved.set,
         )
 
-    def _make_inspecting(self) -> Inspecting:
-        return Inspecting(
+    def _make_fleet(self) -> Fleet:
+        return Fleet(
             self.name,
             settings=self._settings,
             links=self.links,
             flying=self.flights.flying.keys(),
             outbound=self.outbound,
             broadcast=self._broadcast,
+            alarm=self.alarm,
+            tasks=self.tasks,
             reaches_others=lambda: not self._alone or len(self.links) > 1,
         )
 

@@ -185,7 +185,7 @@ class Outbound:
         until = min(deadline, self._monotonic() + self._settings.send_patience)
         frame = self.frame(link, electron, to)
         await link.send(frame, until, lambda: self.frame(link, self._renewed(electron, deadline), to))
-        if self._broadcast.listening:
+        if self._broadcast.routine:
             self.tell_sent(link, electron)
 
     def cancel(self, link: Link, electron_id: str) -> None:
@@ -223,9 +223,7 @@ class Outbound:
 
     def tell_sent(self, link: Link, electron: Electron) -> None:
         """Tell whoever listens that the other side has an electron."""
-        self._broadcast.emit(
-            ElectronSent, electron_id=electron.id, atom_id=electron.atom_id, conductor=link.name, attempt=1
-        )
+        self._broadcast.tell(ElectronSent, 0, electron.id, electron.atom_id, link.name, 1)
 
 
 EVERY_NODE = Route(Lane.CONTROL, spread=Spread.ALL)

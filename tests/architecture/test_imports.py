@@ -15,7 +15,19 @@ VALUES = (
     ("tolerant", "kinds", "go_dialect", "native_json", "messagepack", "codec"),
 )
 CONTRACT = ("cancellation", "conductor")
-DECIDERS = ("admission", "circle", "credit", "disposition", "lifecycle", "correlation", "remember", "answered")
+DECIDERS = (
+    "admission",
+    "answered",
+    "circle",
+    "correlation",
+    "credit",
+    "disposition",
+    "event_batches",
+    "event_filter",
+    "interests",
+    "lifecycle",
+    "remember",
+)
 """The pure part of the core: no clock, no loop, no wire."""
 
 WIRE = ("framing",)
@@ -37,7 +49,7 @@ LAYERS = (
     ("registration", "registry"),
     ("memory_queue", "memory_listening", "memory_hub", "memory_connection", "memory", "schemes", "processors"),
     tuple(f"_core.{name}" for name in DECIDERS),
-    ("_core.ended", "_core.soft_cancellation"),
+    ("_core.ended", "_core.soft_cancellation", "_core.event_ring"),
     ("_core.report", "_core.stopping", "_core.tasks", "_core.threads", "_core.alarm", "_core.gate"),
     *(tuple(f"_core.children.{name}" for name in side) for side in (*CHILDS_SIDE, *RUNTIMES_SIDE)),
     ("_core.identity", "_core.broadcast", "_core.slots", "_core.confinement", "_core.softening", "_core.outcome"),
@@ -60,6 +72,9 @@ LAYERS = (
         "_core.granting",
         "_core.bond_report",
         "_core.inspecting",
+        "_core.publishing",
+        "_core.following",
+        "_core.fleet",
     ),
     ("_core.node",),
     ("handle", "results", "health", "asker", "bonded", "observing", "runtime", "script", "dead_letters", "telemetry"),
