@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from .broadcast import Broadcast
     from .children.processes import Processes
     from .flight import Flight
+    from .flights import Flights
+    from .straight_line import StraightLine
 
 __all__ = ("Node",)
 
@@ -91,20 +93,7 @@ class Node:
         self.report = Report(broadcast)
         self._most_processes = settings.processes or ceil(usable_cpus())
         self.turns = Turns(loop, self.alarm, self._most_processes, self._make_processes)
-        self.flights, self._line = make_ways(
-            name,
-            settings=settings,
-            loop=loop,
-            registry=registry,
-            broadcast=broadcast,
-            report=self.report,
-            alarm=self.alarm,
-            tasks=self.tasks,
-            threads=self.threads,
-            turns=self.turns,
-            make_bond=make_bond,
-            on_landed=self._moved.set,
-        )
+        self.flights, self._line = self._make_ways(make_bond)
         self._granting = Granting(
             settings=settings,
             registry=registry,
@@ -273,6 +262,22 @@ class Node:
     async def _until_ready(self, link: Link) -> None:
         """Wait for the first connection; until then what goes wrong is tried again."""
         await link.ready(self._settings.clock.monotonic() + self._settings.connect_patience)
+
+    def _make_ways(self, make_bond: Callable[[Flight], Bond]) -> tuple[Flights, StraightLine]:
+        return make_ways(
+            self.name,
+            settings=self._settings,
+            loop=self.loop,
+            registry=self._registry,
+            broadcast=self._broadcast,
+            report=self.report,
+            alarm=self.alarm,
+            tasks=self.tasks,
+            threads=self.threads,
+            turns=self.turns,
+            make_bond=make_bond,
+            on_landed=self._moved.set,
+        )
 
     def _slot_freed(self) -> None:
         """A slot is free: somebody may wait for the next electron, and the routes may need other credit."""
