@@ -246,6 +246,26 @@ def inspect(electron: str | None, conductor: str | None, node: str | None, secon
     _show(visit(conductor, lambda runtime: bonds_of(runtime, electron, node, seconds, as_json=as_json), _note))
 
 
+@main.command()
+@_conductor
+@click.option("--errors", is_flag=True, help="Only what goes wrong.")
+@click.option("--kind", "kinds", multiple=True, help="Only this kind, as in failed; may be repeated.")
+@click.option("--atom", metavar="ID", help="Only what is about this atom.")
+@click.option("--electron", metavar="ID", help="Only what is about this electron.")
+@click.option("--count", "most", type=click.IntRange(min=1), help="End after so many.")
+@_json
+def events(conductor: str | None, as_json: bool, **wanted: Any) -> None:
+    """
+    Follow what happens in a fleet, until Ctrl-C.
+
+    Each event is a line: when, on which node, and [cid:… | aid:… | eid:…] with what happened.
+    """
+    from ._cli.visiting import visit
+    from ._cli.watching import Watch, watch
+
+    visit(conductor, lambda runtime: watch(runtime, Watch(**wanted), _say, as_json=as_json), _note)
+
+
 def _show(found: Found) -> None:
     _say(found.text)
     if not found.is_anything:
