@@ -10,41 +10,38 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Self
 
 from ._core.broadcast import Broadcast, EventStream
-from ._core.event_filter import ERROR_KINDS, EventFilter, kinds_of
 from ._core.flight import CURRENT
 from ._core.lifecycle import Happening, State, move
 from ._core.node import Node
 from ._core.stopping import stopped_by_signals, to_its_end
 from .asker import Asker
-from .atom import definition_of
 from .bond import Asking
 from .bonded import RunningBond
 from .bounds import bounds_of
 from .conductor import Conductor
 from .errors import NotRunning
 from .events import AtomRegistered, AtomUnregistered, RuntimeStarted, RuntimeStopped, RuntimeStopping
-from .handle import wait_lending
 from .health import Health, Statistics, health_of
 from .memory import MemoryConductor
 from .options import NOTHING_SAID, Options
 from .registry import Registry, default_registry
 from .schemes import conductor_from_url
 from .settings import Settings
+from .telling import Telling
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable
+    from collections.abc import Coroutine
 
     from ._core.flight import Flight
     from .atom import Atom, Definition
     from .bond import Bond
-    from .events import Event
     from .handle import Handle
     from .results import Results
 
 __all__ = ("Atomizer", "EventStream", "with_room")
 
 
-class Atomizer(Asking):
+class Atomizer(Asking, Telling):
     """
     A runtime: it takes electrons from its conductors, bonds them with its atoms, and asks for electrons elsewhere.
 
@@ -233,58 +230,6 @@ class Atomizer(Asking):
         self._registry.unregister(found.definition.atom_id)
         node.retire_atom(found)
         self._broadcast.emit(AtomUnregistered, atom_id=found.definition.atom_id)
-
-    def events(
-        self,
-        *,
-        kinds: type[Event] | str | Iterable[type[Event] | str] | None = None,
-        atom: Definition | type[Atom] | str | None = None,
-        electron: str | None = None,
-        buffer: int | None = None,
-    ) -> EventStream:
-        """
-        Open a stream of everything that happens on this node, from now on.
-
-        It may be opened before the runtime is entered, and then misses nothing. What is asked for is decided when
-        something happens: a stream keeps nothing else, and nothing else costs.
-
-        Args:
-            kinds: Only these kinds of events: one or several, as classes of `atomizer.events` or by their names on the
-                wire. A class stands for all that are derived from it. None means every kind.
-            atom: Only what is about this atom: the atom, or the id it is registered by.
-            electron: Only what is about the electron of this id.
-            buffer: How many events are kept for a slow reader, at least 1; None means `Settings.event_ring`.
-
-        Raises:
-            ValueError: The buffer holds less than one event, or there is no kind of that name.
-            TypeError: What should be an atom or a kind is something else.
-        """
-        atom_id = atom if atom is None or isinstance(atom, str) else definition_of(atom).atom_id
-        wanted = EventFilter(kinds=kinds_of(kinds), atom_id=atom_id, electron_id=electron)
-        return self._broadcast.stream(self._settings.event_ring if buffer is None else buffer, wanted, wait_lending)
-
-    def errors(
-        self,
-        *,
-        atom: Definition | type[Atom] | str | None = None,
-        electron: str | None = None,
-        buffer: int | None = None,
-    ) -> EventStream:
-        """
-        Open a stream of everything that goes wrong on this node: events whose `is_error` is true.
-
-        What goes well is not kept, so that it drops no error, and costs next to nothing.
-
-        Args:
-            atom: As for `events`.
-            electron: As for `events`.
-            buffer: As for `events`.
-
-        Raises:
-            ValueError: The buffer holds less than one event.
-            TypeError: What should be an atom is something else.
-        """
-        return self.events(kinds=ERROR_KINDS, atom=atom, electron=electron, buffer=buffer)
 
     def statistics(self) -> Statistics:
         """Return the figures of this moment. Cheap."""

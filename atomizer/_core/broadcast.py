@@ -41,7 +41,7 @@ Wanted: TypeAlias = "Callable[[Event], object]"
 WaitBy: TypeAlias = "Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]"
 """How a reader waits: one inside of an atom lends its slot meanwhile."""
 
-_ROUTINE = (ElectronSent, *BEGUN, ElectronCompleted, PropertiesReceived)
+_ROUTINE: tuple[type[Event], ...] = (ElectronSent, *BEGUN, ElectronCompleted, PropertiesReceived)
 
 
 class EventStream:
@@ -112,8 +112,9 @@ class EventStream:
 
         Cancellation: nothing is lost but what was looked at.
         """
+        limit = asyncio.timeout(timeout)
         try:
-            async with asyncio.timeout(timeout) as limit:
+            async with limit:
                 async for event in self:
                     if _is_wanted(event, wanted):
                         return event

@@ -71,12 +71,23 @@ LAYERS = (
         "_core.granting",
     ),
     ("_core.node",),
-    ("handle", "results", "health", "asker", "bonded", "runtime", "script", "dead_letters", "telemetry"),
+    ("handle", "results", "health", "asker", "bonded", "telling", "runtime", "script", "dead_letters", "telemetry"),
     ("_cli", "cli", "__main__", "_on_first_use", "testing"),
 )
 """From the values up to the door. A module imports from its own layer and those before it; a new one is put here."""
 
-KIN_OF_THE_RUNTIME = {"runtime", "handle", "results", "health", "asker", "bonded", "dead_letters", "telemetry", "cli"}
+KIN_OF_THE_RUNTIME = {
+    "runtime",
+    "handle",
+    "results",
+    "health",
+    "asker",
+    "bonded",
+    "telling",
+    "dead_letters",
+    "telemetry",
+    "cli",
+}
 """Who may see the core, besides itself."""
 
 SEEN_BY_CONDUCTORS = {"atomizer", *(f"atomizer.{name}" for layer in (*VALUES, CONTRACT) for name in layer)}
