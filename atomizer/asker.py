@@ -148,7 +148,7 @@ class Asker:
             is_flown = is_run and self._is_flown_at_once(handle, link, frame, to)
             is_sent = is_flown or (connection is not None and connection.send_nowait(frame))
         except ConductorError:
-            is_sent = False  # `_post` meets it again, and sees it through
+            is_sent = is_flown = False  # `_post` meets it again, and sees it through
         except BaseException:
             self._forget(handle)
             raise
@@ -208,13 +208,9 @@ class Asker:
             handle.resolve(_failed(handle, FailureKind.MALFORMED, f"the reply could not be read: {error}"))
 
     def _tell_unclaimed(self, properties: Properties) -> None:
-        self._broadcast.emit(
-            PropertiesUnclaimed,
-            electron_id=properties.electron_id,
-            atom_id=properties.atom_id,
-            attempt=properties.attempt,
-            error="this node does not wait for them (any more)",
-        )
+        electron_id, atom_id, attempt = properties.electron_id, properties.atom_id, properties.attempt
+        why = {"error": "this node does not wait for them (any more)"}
+        self._broadcast.tell(PropertiesUnclaimed, 0, electron_id, atom_id, "", attempt, why)
 
     def _take_progress(self, progress: Progress) -> None:
         handle = self._correlation.find(progress.electron_id)

@@ -10,83 +10,32 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from ._core.event_batches import ERRORS, FLEET
-from ._core.event_filter import ERROR_KINDS, EventFilter, Kinds, kinds_of
-from .atom import definition_of
+from ._core.event_filter import ERROR_KINDS
 from .distribution import installed_version
 from .handle import wait_lending
 from .inspection import NodeReport
+from .telling import Telling, filter_of
 
 if TYPE_CHECKING:
-    from ._core.broadcast import Broadcast, EventStream
+    from collections.abc import Iterable
+
+    from ._core.broadcast import EventStream
     from ._core.node import Node
     from .atom import Atom, Definition
+    from .events import Event
     from .health import Health, Statistics
     from .inspection import Inspection
-    from .settings import Settings
 
 __all__ = ("Observing", "describe")
 
 
-class Observing(ABC):
+class Observing(Telling, ABC):
     """The ways to see what happens, and what is under way: on this node, and on all that its conductors reach."""
-
-    _broadcast: Broadcast
-    _settings: Settings
-
-    def events(
-        self,
-        *,
-        kinds: Kinds | None = None,
-        atom: Definition | type[Atom] | str | None = None,
-        electron: str | None = None,
-        buffer: int | None = None,
-    ) -> EventStream:
-        """
-        Open a stream of everything that happens on this node, from now on.
-
-        It may be opened before the runtime is entered, and then misses nothing. What is asked for is decided when
-        something happens: a stream keeps nothing else, and nothing else costs.
-
-        Args:
-            kinds: Only these kinds of events: one or several, as classes of `atomizer.events` or by their names on the
-                wire. A class stands for all that are derived from it. None means every kind.
-            atom: Only what is about this atom: the atom, or the id it is registered by.
-            electron: Only what is about the electron of this id.
-            buffer: How many events are kept for a slow reader, at least 1; None means `Settings.event_ring`.
-
-        Raises:
-            ValueError: The buffer holds less than one event, or there is no kind of that name.
-            TypeError: What should be an atom or a kind is something else.
-        """
-        return self._broadcast.stream(self._room(buffer), _wanted(kinds, atom, electron), wait_lending)
-
-    def errors(
-        self,
-        *,
-        atom: Definition | type[Atom] | str | None = None,
-        electron: str | None = None,
-        buffer: int | None = None,
-    ) -> EventStream:
-        """
-        Open a stream of everything that goes wrong on this node: events whose `is_error` is true.
-
-        What goes well is not kept, so that it drops no error, and costs next to nothing.
-
-        Args:
-            atom: As for `events`.
-            electron: As for `events`.
-            buffer: As for `events`.
-
-        Raises:
-            ValueError: The buffer holds less than one event.
-            TypeError: What should be an atom is something else.
-        """
-        return self.events(kinds=ERROR_KINDS, atom=atom, electron=electron, buffer=buffer)
 
     def fleet_events(
         self,
         *,
-        kinds: Kinds | None = None,
+        kinds: type[Event] | str | Iterable[type[Event] | str] | None = None,
         atom: Definition | type[Atom] | str | None = None,
         electron: str | None = None,
         buffer: int | None = None,
@@ -110,7 +59,7 @@ class Observing(ABC):
             TypeError: What should be an atom or a kind is something else.
         """
         following = self._open_node().fleet.following
-        return following.follow(FLEET, _wanted(kinds, atom, electron), self._room(buffer), wait_lending)
+        return following.follow(FLEET, filter_of(kinds, atom, electron), self._room(buffer), wait_lending)
 
     def fleet_errors(
         self,
@@ -135,10 +84,7 @@ class Observing(ABC):
             TypeError: What should be an atom is something else.
         """
         following = self._open_node().fleet.following
-        return following.follow(ERRORS, _wanted(ERROR_KINDS, atom, electron), self._room(buffer), wait_lending)
-
-    def _room(self, buffer: int | None) -> int:
-        return self._settings.event_ring if buffer is None else buffer
+        return following.follow(ERRORS, filter_of(ERROR_KINDS, atom, electron), self._room(buffer), wait_lending)
 
     async def nodes(self, *, seconds: float = 1.0) -> tuple[NodeReport, ...]:
         """
@@ -181,11 +127,6 @@ class Observing(ABC):
 
     @abstractmethod
     def _open_node(self) -> Node: ...
-
-
-def _wanted(kinds: Kinds | None, atom: Definition | type[Atom] | str | None, electron: str | None) -> EventFilter:
-    atom_id = atom if atom is None or isinstance(atom, str) else definition_of(atom).atom_id
-    return EventFilter(kinds=kinds_of(kinds), atom_id=atom_id, electron_id=electron)
 
 
 def _span(seconds: float) -> float:

@@ -128,8 +128,9 @@ class EventStream:
 
         Cancellation: nothing is lost but what was looked at.
         """
+        limit = asyncio.timeout(timeout)
         try:
-            async with asyncio.timeout(timeout) as limit:
+            async with limit:
                 async for event in self:
                     if _is_wanted(event, wanted):
                         return event

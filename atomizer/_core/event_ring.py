@@ -77,7 +77,7 @@ class Ring(ABC):
     def __init__(self, buffer: int, wanted: EventFilter) -> None:
         self.wanted = wanted
         self.buffer = buffer
-        self.told = 0
+        self.told: int = 0
         self.passed = 0
         self._lost = 0
         self.waiter: asyncio.Future[None] | None = None

@@ -78,7 +78,10 @@ LAYERS = (
         "_core.fleet",
     ),
     ("_core.node",),
-    ("handle", "results", "health", "asker", "bonded", "observing", "runtime", "script", "dead_letters", "telemetry"),
+    (
+        *("handle", "results", "health", "asker", "bonded", "telling", "observing", "runtime", "script"),
+        *("dead_letters", "telemetry"),
+    ),
     ("_cli", "cli", "__main__", "_on_first_use", "testing"),
 )
 """From the values up to the door. A module imports from its own layer and those before it; a new one is put here."""
@@ -90,6 +93,7 @@ KIN_OF_THE_RUNTIME = {
     "health",
     "asker",
     "bonded",
+    "telling",
     "observing",
     "dead_letters",
     "telemetry",

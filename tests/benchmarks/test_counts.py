@@ -70,7 +70,7 @@ async def test_queued_electron_takes_few_bytes() -> None:
 
 
 MOST_CALLS_FOR_A_READER = 6.5
-"""For each electron, when somebody listens to everything: six events are told in four calls, and the clock read twice."""
+"""For each electron, when somebody listens to everything: six events in four calls, and two readings of the clock."""
 
 
 @pytest.mark.parametrize("way", WAYS)
