@@ -38,6 +38,8 @@ INTERESTED_FOR = 30.0
 """Seconds that an interest lasts: how long nodes publish for a follower that has died."""
 SAID_EVERY = 10.0
 """Seconds after which it is said again: two may be lost, and a node that is new hears of it."""
+SILENT_FOR = 5.0
+"""Seconds without a batch after which a node is followed on another conductor, if it is heard there."""
 _CREDIT = 1_000  # of a lane that is not settled, which ignores it
 _MOST_NODES = 10_000
 
@@ -111,6 +113,7 @@ class Following:
         self._node = node
         self._loop = asyncio.get_running_loop()
         self._settings = settings
+        self._monotonic = settings.clock.monotonic
         self._bounds = bounds_of(settings)
         self._links = links
         self._outbound = outbound
@@ -121,7 +124,7 @@ class Following:
         self._readers: dict[str, asyncio.Task[None]] = {}
         self._sayer: asyncio.Task[None] | None = None
         self._arrivals = Arrivals(_MOST_NODES)
-        self._ways: dict[str, Link] = {}
+        self._ways: dict[str, tuple[Link, float]] = {}
 
     def follow(self, route: Route, wanted: EventFilter, buffer: int, wait_by: WaitBy | None = None) -> FleetStream:
         """
@@ -181,7 +184,9 @@ class Following:
         """Listen on every topic that is followed, and say so to the nodes."""
         for route in dict.fromkeys(followed.route for followed in tuple(self._followed.values())):
             while (  # noqa: ASYNC110  # after a refusal there is nothing to wait for but time
-                connection is link.connection and not await self._ask(link, connection.listen(route, _CREDIT))
+                connection is link.connection
+                and self._follows(route)
+                and not await self._ask(link, connection.listen(route, _CREDIT))
             ):
                 await asyncio.sleep(self._settings.backoff_most)
         for followed in tuple(self._followed.values()):
@@ -228,12 +233,14 @@ class Following:
                     followed.offer(event)
 
     def _is_way(self, node: str, link: Link) -> bool:
-        """Whether a node is followed on this conductor: another one, if there is one, brings the same."""
-        way = self._ways.get(node)
-        if way is None or way.connection is None or self._links.get(way.name) is not way:
-            self._ways[node] = way = link
-            if len(self._ways) > _MOST_NODES:
-                del self._ways[next(iter(self._ways))]
+        """Whether a node is followed on this conductor: another one brings the same, until this one has been silent."""
+        now = self._monotonic()
+        way, until = self._ways.pop(node, (link, now))
+        if now > until or way.connection is None or self._links.get(way.name) is not way:
+            way = link
+        self._ways[node] = (way, now + SILENT_FOR if way is link else until)
+        if len(self._ways) > _MOST_NODES:
+            del self._ways[next(iter(self._ways))]
         return way is link
 
     # What the others are told
@@ -265,7 +272,7 @@ class Following:
         if followed is None:
             return
         self._say(followed, 0.0)
-        if all(other.route != followed.route for other in self._followed.values()):
+        if not self._follows(followed.route):
             for link in tuple(self._links.values()):
                 if link.connection is not None:
                     self._tasks.start(self._unlisten(link, link.connection, followed.route), "atomizer unlistens")
@@ -273,7 +280,11 @@ class Following:
             self._stop()
 
     async def _unlisten(self, link: Link, connection: Connection, route: Route) -> None:
-        await self._ask(link, connection.unlisten(route))
+        if not self._follows(route):  # again, by now
+            await self._ask(link, connection.unlisten(route))
+
+    def _follows(self, route: Route) -> bool:
+        return any(followed.route == route for followed in tuple(self._followed.values()))
 
     def _stop(self) -> None:
         for reader in self._readers.values():

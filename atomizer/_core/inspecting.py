@@ -74,10 +74,10 @@ class Inspecting:
 
     async def nodes(self, seconds: float) -> tuple[NodeReport, ...]:
         """Ask every node how it is, and return what has come back after some seconds, by name."""
-        reports = {self._node: self.describe()}
         question = self._new_question()
         answers = await self._ask(question, Ping(asker=self._node, question=question.id), seconds)
-        reports |= {node: answer.report for node, answer in answers.items() if isinstance(answer, Pong)}
+        reports = {node: answer.report for node, answer in answers.items() if isinstance(answer, Pong)}
+        reports[self._node] = self.describe()
         return tuple(reports[node] for node in sorted(reports))
 
     async def inspect(self, electron_id: str, node: str, seconds: float) -> Inspection:

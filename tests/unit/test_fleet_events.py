@@ -522,6 +522,46 @@ async def test_node_that_two_conductors_reach_is_followed_once() -> None:
 
 
 @on_virtual_time
+async def test_node_that_has_left_a_conductor_is_followed_on_the_other() -> None:
+    """Once it has been silent there for a while."""
+    first, second = MemoryConductor(name="first"), MemoryConductor(name="second")
+    async with (
+        Atomizer(halve, first, second, settings=named("server")) as server,
+        Atomizer(first, second, settings=named("asker"), serve=False) as asker,
+    ):
+        events = asker.fleet_events(kinds="completed")
+        await all_blocked()
+        await server.run(halve, 2)
+        before = await read(events)
+        await server.unregister(first)
+        await asyncio.sleep(6.0)
+        await server.run(halve, 4)
+        after = await read(events)
+
+    assert of("server", before) == ["completed"]
+    assert of("server", after) == ["completed"]
+
+
+@on_virtual_time
+async def test_stream_that_is_opened_again_at_once_goes_on() -> None:
+    """Leaving a topic does not overtake coming back to it."""
+    hub = MemoryConductor()
+    async with (
+        Atomizer(halve, conductor=hub, settings=named("server")) as server,
+        Atomizer(conductor=hub, settings=named("asker"), serve=False) as asker,
+    ):
+        first = asker.fleet_errors()
+        await all_blocked()
+        await first.aclose()
+        second = asker.fleet_errors()
+        await all_blocked()
+        await (await server.send(halve, 1)).properties()
+        found = await read(second)
+
+    assert of("server", found) == ["failed"]
+
+
+@on_virtual_time
 async def test_conductor_that_is_registered_later_is_followed_too() -> None:
     """Also one beside a hub of its own: from then on there are others."""
     hub = MemoryConductor(name="hub")
