@@ -14,9 +14,10 @@ from ._cli.voice import Unwritable, Voice, is_broken, let_go_of_broken_streams
 from .masking import masked_text
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Awaitable, Callable, Generator
 
-    from ._cli.fleet import Found
+    from ._cli.visiting import Said
+    from .runtime import Atomizer
 
 __all__ = ("main",)
 
@@ -25,7 +26,8 @@ Exit codes:
   0    done
   1    doctor found something; bench lost, doubled or failed an electron,
        or had no time to measure; run stopped, and an atom could not be closed;
-       no node answered, or none has the electron
+       dead found no such letter, or what it sent again was not taken or failed;
+       no node answered nodes or inspect, or none has the electron
   2    wrong usage, or a setting out of its range
   3    a target cannot be imported or served, or holds no atoms
   4    the conductor is unknown or cannot be reached
@@ -222,9 +224,8 @@ def doctor(conductor: str | None, as_json: bool) -> None:
 def nodes(conductor: str | None, seconds: float, as_json: bool) -> None:
     """List the nodes of a fleet: what each of them is doing, and whether it can be relied on."""
     from ._cli.fleet import nodes_of
-    from ._cli.visiting import visit
 
-    _show(visit(conductor, lambda runtime: nodes_of(runtime, seconds, as_json=as_json), _note))
+    _at_runtime(conductor, as_json, lambda runtime: nodes_of(runtime, seconds, as_json=as_json))
 
 
 @main.command()
@@ -241,9 +242,8 @@ def inspect(electron: str | None, conductor: str | None, node: str | None, secon
     yet is nowhere to be seen.
     """
     from ._cli.fleet import bonds_of
-    from ._cli.visiting import visit
 
-    _show(visit(conductor, lambda runtime: bonds_of(runtime, electron, node, seconds, as_json=as_json), _note))
+    _at_runtime(conductor, as_json, lambda runtime: bonds_of(runtime, electron, node, seconds, as_json=as_json))
 
 
 @main.command()
@@ -260,15 +260,96 @@ def events(conductor: str | None, as_json: bool, **wanted: Any) -> None:
 
     Each event is a line: when, on which node, and [cid:… | aid:… | eid:…] with what happened.
     """
-    from ._cli.visiting import visit
+    from ._cli.visiting import at_runtime
     from ._cli.watching import Watch, watch
 
-    visit(conductor, lambda runtime: watch(runtime, Watch(**wanted), _say, as_json=as_json), _note)
+    voice = Voice(_say, _write_note, as_json=as_json)
+    at_runtime(conductor, lambda runtime: watch(runtime, Watch(**wanted), _say, as_json=as_json), voice)
 
 
-def _show(found: Found) -> None:
-    _say(found.text)
-    if not found.is_anything:
+@main.group(cls=_Commands, name="dead")
+def dead() -> None:
+    """Look at what was given up on, send it again, or drop it."""
+
+
+_ids = click.argument("ids", nargs=-1, metavar="[ID]...")
+_unclaimed = click.option("--unclaimed", is_flag=True, help="Results that nobody was there to take.")
+_atom = click.option("--atom", metavar="ID", help="Only those of that atom.")
+_reason = click.option("--reason", metavar="WORD", help="Only those of that reason, as in failed or poison.")
+_every = click.option("--all", "every", is_flag=True, help="All, or all of an --atom or a --reason.")
+
+
+@dead.command(name="list")
+@_conductor
+@_unclaimed
+@_atom
+@_reason
+@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="How many at most.")
+@_json
+def list_dead(conductor: str | None, as_json: bool, limit: int, **choice: Any) -> None:
+    """List letters, the oldest first, without what is in them."""
+    from ._cli.dead import Chosen, list_letters
+
+    _at_runtime(conductor, as_json, lambda runtime: list_letters(runtime, Chosen(**choice), limit, json=as_json))
+
+
+@dead.command()
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@_conductor
+@_unclaimed
+@_json
+def show(conductor: str | None, as_json: bool, **choice: Any) -> None:
+    """Show the letters of electrons, with payload or result."""
+    from ._cli.dead import Chosen, show_letters
+
+    _at_runtime(conductor, as_json, lambda runtime: show_letters(runtime, Chosen(**choice), json=as_json))
+
+
+@dead.command()
+@_ids
+@_conductor
+@_every
+@_atom
+@_reason
+@click.option("--timeout", type=click.FloatRange(min=0.0), metavar="SECONDS", help="For the whole of its new life.")
+@click.option("--wait", is_flag=True, help="For the outcome, and show it. Else nobody waits for it.")
+@_json
+def replay(conductor: str | None, as_json: bool, timeout: float | None, wait: bool, **choice: Any) -> None:
+    """
+    Send electrons again, under the same id, as if for the first time.
+
+    A letter is taken away when its electron was taken. Should that fail again, it is a letter again.
+    """
+    from ._cli.dead import Chosen, replay_letters
+
+    chosen = Chosen(**choice)
+    chosen.check()
+    _at_runtime(conductor, as_json, lambda runtime: replay_letters(runtime, chosen, timeout, wait=wait, json=as_json))
+
+
+@dead.command()
+@_ids
+@_conductor
+@_unclaimed
+@_every
+@_atom
+@_reason
+@_json
+def drop(conductor: str | None, as_json: bool, **choice: Any) -> None:
+    """Take letters away for good."""
+    from ._cli.dead import Chosen, drop_letters
+
+    chosen = Chosen(**choice)
+    chosen.check()
+    _at_runtime(conductor, as_json, lambda runtime: drop_letters(runtime, chosen, json=as_json))
+
+
+def _at_runtime(url: str | None, as_json: bool, act: Callable[[Atomizer], Awaitable[Said]]) -> None:
+    from ._cli.visiting import at_runtime
+
+    said = at_runtime(url, act, Voice(_say, _write_note, as_json=as_json))
+    _say(said.text)
+    if not said.is_sound:
         click.get_current_context().exit(FINDING)
 
 

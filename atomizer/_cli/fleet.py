@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import structs
 
 from .table import moment, table
+from .visiting import Said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,41 +16,32 @@ if TYPE_CHECKING:
     from ..inspection import BondReport, Inspection, NodeReport
     from ..runtime import Atomizer
 
-__all__ = ("Found", "bonds_of", "nodes_of")
+__all__ = ("bonds_of", "nodes_of")
 
 _FIGURES = ("slots", "running", "waiting", "suspended", "completed", "failed")
 _NODE = ("node", "state", "since", "where", "version", *_FIGURES, "atoms", "health")
 _BOND = ("electron", "atom", "node", "state", "since", "deadline", "attempt", "progress", "parent")
 
 
-class Found(NamedTuple):
-    """What was found."""
-
-    text: str
-    """What to say."""
-    is_anything: bool
-    """Whether there was anything to be found."""
-
-
-async def nodes_of(runtime: Atomizer, seconds: float, *, as_json: bool) -> Found:
+async def nodes_of(runtime: Atomizer, seconds: float, *, as_json: bool) -> Said:
     """List the other nodes that answer within some seconds."""
     reports = [report for report in await runtime.nodes(seconds=seconds) if report.node != runtime.name]
     if as_json:
-        return Found(_json([structs.asdict(report) for report in reports]), bool(reports))
-    return Found(_nodes_for_people(reports) or f"no node answered within {seconds:g} s", bool(reports))
+        return Said(_json([structs.asdict(report) for report in reports]), bool(reports))
+    return Said(_nodes_for_people(reports) or f"no node answered within {seconds:g} s", bool(reports))
 
 
 async def bonds_of(
     runtime: Atomizer, electron_id: str | None, node: str | None, seconds: float, *, as_json: bool
-) -> Found:
+) -> Said:
     """List what the other nodes have under way: all of it, or one electron."""
     found = await runtime.inspect(electron_id, node=node, seconds=seconds)
     others = tuple(name for name in found.nodes if name != runtime.name)
     is_anything = bool(found.bonds if electron_id else others)
     if as_json:
         answer = {"nodes": others, "left_out": found.left_out, "bonds": [structs.asdict(each) for each in found.bonds]}
-        return Found(_json(answer), is_anything)
-    return Found(_bonds_for_people(found, len(others), electron_id), is_anything)
+        return Said(_json(answer), is_anything)
+    return Said(_bonds_for_people(found, len(others), electron_id), is_anything)
 
 
 def _json(value: object) -> str:

@@ -1,51 +1,63 @@
-"""Visiting a fleet: a runtime for one command, that takes nothing and leaves again."""
+"""Visiting: a runtime for one command, which takes nothing, does something, and leaves again."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, TypeVar
+import json
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ..errors import ConductorError
+from ..memory import MemoryConductor
 from ..runtime import Atomizer
 from .complaint import NO_CONDUCTOR, Complaint
-from .conductors import chosen, is_out_of_reach
+from .conductors import chosen
 from .fields import settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ("visit",)
+    from .voice import Voice
+
+__all__ = ("Said", "at_runtime")
 
 T = TypeVar("T")
 
-_OUT_OF_REACH = (
-    "the conductor is in the memory of this process, so no other node can be seen: "
+_IN_MEMORY = (
+    "the conductor is in the memory of this process, so nothing of other processes is there: "
     "name another with --conductor URL or ATOMIZER_URL"
 )
 
 
-def visit(url: str | None, look: Callable[[Atomizer], Awaitable[T]], note: Callable[[str], None]) -> T:
+class Said(NamedTuple):
+    """What a command has to say, and whether all that was asked for was done, or was there."""
+
+    text: str
+    is_sound: bool = True
+
+
+def at_runtime(url: str | None, act: Callable[[Atomizer], Awaitable[T]], voice: Voice) -> T:
     """
-    Open a runtime that only asks, look at its fleet, and close it.
+    Open a runtime that takes no electrons, do something with it, and close it.
 
     Args:
         url: The conductor; None means `ATOMIZER_URL`, else memory.
-        look: What to do with the runtime.
-        note: Writes a note, where nobody can be seen.
+        act: What to do.
+        voice: Where it is noted that nothing can be there.
 
     Raises:
-        Complaint: The conductor is unknown or cannot be reached, or the environment holds a wrong setting.
+        Complaint: The conductor is unknown, cannot be reached or broke, or a setting is out of its range.
     """
-    settings = settings_of({"name": ""})  # the environment's may be that of a node which runs already
+    settings = settings_of({"name": ""})  # that of the environment may be of a node which runs
     conductor = chosen(url, settings)
-    if is_out_of_reach(conductor):
-        note(f"note: {_OUT_OF_REACH}")
+    if conductor is None or isinstance(conductor, MemoryConductor):
+        note = json.dumps({"kind": "note", "text": _IN_MEMORY})
+        voice.note(note if voice.as_json else f"note: {_IN_MEMORY}")
+    return asyncio.run(_within(Atomizer(conductor=conductor, settings=settings, serve=False), act))
 
-    async def go() -> T:
-        async with Atomizer(conductor=conductor, settings=settings, serve=False) as runtime:
-            return await look(runtime)
 
+async def _within(runtime: Atomizer, act: Callable[[Atomizer], Awaitable[T]]) -> T:
     try:
-        return asyncio.run(go())
+        async with runtime:
+            return await act(runtime)
     except ConductorError as error:
         raise Complaint(str(error), exit_code=NO_CONDUCTOR) from error

@@ -12,7 +12,8 @@ import atomizer
 from atomizer import Atomizer, Bond, MemoryConductor, Settings
 from atomizer._cli.complaint import FINDING, NO_CONDUCTOR
 from atomizer._cli.fleet import bonds_of, nodes_of
-from atomizer._cli.visiting import visit
+from atomizer._cli.visiting import at_runtime
+from atomizer._cli.voice import Voice
 from atomizer.cli import main
 from atomizer.testing.clock import all_blocked, current_clock, on_virtual_time
 
@@ -41,7 +42,7 @@ async def test_nodes_are_a_table_for_people() -> None:
         found = await nodes_of(runtime, 1.0, as_json=False)
 
     heading, asker, till = (line.split("  ") for line in found.text.splitlines())
-    assert found.is_anything
+    assert found.is_sound
     assert [cell for cell in heading if cell][:2] == ["node", "state"]
     assert [cell for cell in till if cell][:3] == ["till-1", "running", "2030-01-01 00:00:00Z"]
     assert till[-1] == "ok"
@@ -126,7 +127,7 @@ def test_nobody_there_is_a_finding(arguments: list[str], said: str, spelling: st
 
     assert ended.exit_code == FINDING
     assert ended.stdout == said
-    assert ended.stderr.startswith("note: the conductor is in the memory of this process")
+    assert "the conductor is in the memory of this process" in ended.stderr
 
 
 @pytest.mark.parametrize("command", ["nodes", "inspect"])
@@ -146,6 +147,6 @@ def test_name_in_the_environment_is_left_to_the_node_that_has_it(monkeypatch: py
     async def name_of(runtime: Atomizer) -> str:
         return runtime.name
 
-    name = visit("memory://tests-cli-fleet", name_of, lambda _: None)
+    name = at_runtime("memory://tests-cli-fleet", name_of, Voice(print, print))
 
     assert name != "till-1"
