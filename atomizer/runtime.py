@@ -23,9 +23,9 @@ from .dead_place import Office
 from .errors import NotRunning
 from .events import AtomRegistered, AtomUnregistered, RuntimeStarted, RuntimeStopped, RuntimeStopping
 from .first_conductor import conductors_of
-from .handle import wait_lending
 from .health import Health, Statistics, health_of
 from .node_name import new_name
+from .observing import Observing, describe
 from .options import NOTHING_SAID, Options
 from .registry import Registry, default_registry
 from .settings import Settings
@@ -38,12 +38,13 @@ if TYPE_CHECKING:
     from .atom import Atom, Definition
     from .bond import Bond
     from .handle import Handle
+    from .inspection import NodeReport
     from .results import Results
 
 __all__ = ("Atomizer", "EventStream")
 
 
-class Atomizer(Asking):
+class Atomizer(Asking, Observing):
     """
     A runtime: it takes electrons from its conductors, bonds them with its atoms, and asks for electrons elsewhere.
 
@@ -125,6 +126,7 @@ class Atomizer(Asking):
         self._node = node = self._make_node()
         self._asker = self._make_asker(node)
         node.take_reply = self._asker.take_reply
+        node.fleet.inspecting.describe = self._describer(self._settings.clock.utc_ns())
         try:
             await node.open(self._conductors)
         except BaseException:
@@ -243,25 +245,6 @@ class Atomizer(Asking):
         node.retire_atom(found)
         self._broadcast.emit(AtomUnregistered, atom_id=found.definition.atom_id)
 
-    def events(self, *, buffer: int | None = None) -> EventStream:
-        """
-        Open a stream of everything that happens on this node, from now on.
-
-        It may be opened before the runtime is entered, and then misses nothing.
-
-        Args:
-            buffer: How many events are kept for a slow reader, at least 1; None means `Settings.event_ring`.
-
-        Raises:
-            ValueError: The buffer holds less than one event.
-        """
-        return self._broadcast.stream(self._settings.event_ring if buffer is None else buffer, None, wait_lending)
-
-    def errors(self, *, buffer: int | None = None) -> EventStream:
-        """Open a stream of everything that goes wrong on this node: events whose `is_error` is true."""
-        size = self._settings.event_ring if buffer is None else buffer
-        return self._broadcast.stream(size, lambda event: event.is_error, wait_lending)
-
     @property
     def dead_letters(self) -> DeadLetters:
         """The electrons that were given up on, to be looked at, replayed or dropped; `NotRunning` if it is not open."""
@@ -331,6 +314,9 @@ class Atomizer(Asking):
             tracing=self._tracing,
             on_fault=self._asked_to_stop.set,
         )
+
+    def _describer(self, since_ns: int) -> Callable[[], NodeReport]:
+        return lambda: describe(self.statistics(), self.health(), serves=self._serve, since_ns=since_ns)
 
     def _make_asker(self, node: Node) -> Asker:
         return Asker(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..conductor import Settlement
 from ..errors import ConductorError
+from ..events import ElectronSent
 from .straight_line import Worker
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ..conductor import Connection, Delivery, Frame
     from ..registry import Registration
     from ..settings import Clock
+    from .broadcast import Broadcast
     from .pump import Pump
     from .slots import Slots
     from .straight_line import StraightLine
@@ -53,6 +55,7 @@ class AtOnce:
         line: StraightLine,
         tasks: Tasks,
         clock: Clock,
+        broadcast: Broadcast,
         find: Callable[[str], Registration | None],
     ) -> None:
         self._pump = pump
@@ -61,6 +64,7 @@ class AtOnce:
         self._line = line
         self._tasks = tasks
         self._monotonic = clock.monotonic
+        self._broadcast = broadcast
         self._find = find
         self._in_a_row = 0
         self._spent = 0.0
@@ -83,6 +87,8 @@ class AtOnce:
         delivery = connection.send_and_take(frame)
         if delivery is None:
             return False
+        if self._broadcast.routine:
+            self._broadcast.tell(ElectronSent, 0, delivery.id, atom_id, self._link.name, 1)
         began = self._monotonic()
         self._fly(Worker(self._link, slots, task, has_slot=slots.take(), is_asker=True), connection, delivery)
         self._spent += self._monotonic() - began
