@@ -199,6 +199,10 @@ class Page:
         if isinstance(row, Sent) and row.is_answer and row.outcome in (Outcome.DONE, Outcome.NOBODY_THERE):
             self._ledger.answered.add(row.id)
 
+    def note_death(self) -> None:
+        """Note that the connection is dead."""
+        self.is_broken = True
+
     def close(self) -> None:
         """Note that the connection was closed."""
         if not self.is_broken:
