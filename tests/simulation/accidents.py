@@ -69,7 +69,7 @@ def draw_accidents(chance: Random, nodes: Sequence[str], askers: Sequence[str]) 
     """Draw a few accidents, the first a node's death."""
     return [draw_accident(chance, nodes, ("death",))] + [
         draw_accident(chance, nodes, TO_NODES) if chance.random() < 0.7 else draw_accident(chance, askers, TO_ASKERS)
-        for _ in range(chance.randrange(2, 5))
+        for _ in range(chance.randrange(1, 4))
     ]
 
 

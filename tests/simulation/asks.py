@@ -20,7 +20,7 @@ __all__ = ("BUSY", "Ask", "Doubts", "breach", "draw_ask", "draw_asks")
 BUSY = 2.0
 """Seconds in which a world's electrons are sent, and its accidents happen."""
 
-ASKED = {plain: 16, silent: 3, slow: 6, single: 3, parent: 3, root: 2, starter: 3, raising: 3, endless: 2, stubborn: 1}
+ASKED = {plain: 14, silent: 3, slow: 5, single: 2, parent: 3, root: 2, starter: 3, raising: 3, endless: 2, stubborn: 1}
 """How many of each are asked in a world, without the children."""
 
 LIMIT = 0.2

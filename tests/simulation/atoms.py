@@ -12,12 +12,14 @@ from atomizer.testing.clock import current_clock
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
+    from contextlib import AbstractContextManager
 
 __all__ = (
     "ATOMS",
     "BAD",
     "ENDINGS",
     "LISTENER",
+    "NODE",
     "PLAIN",
     "ROUTES",
     "SLOW",
@@ -39,12 +41,8 @@ __all__ = (
 class Listener(Protocol):
     """Who hears what the atoms do."""
 
-    def started(self, bond: Bond) -> None:
-        """Hear that an atom's code has begun."""
-        ...
-
-    def ended(self, bond: Bond) -> None:
-        """Hear that an atom's code has come to its end."""
+    def running(self, bond: Bond) -> AbstractContextManager[None]:
+        """Hear that an atom's code begins, and how it comes to its end."""
         ...
 
     def all_present(self, bond: Bond) -> Awaitable[object]:
@@ -54,19 +52,27 @@ class Listener(Protocol):
 
 LISTENER: ContextVar[Listener] = ContextVar("listener")
 """The world in which an atom runs. A runtime gives its atoms the context it was entered in."""
+NODE: ContextVar[str] = ContextVar("node", default="")
+"""The node on which it runs, likewise."""
+
+
+def running(bond: Bond) -> AbstractContextManager[None]:
+    """Open the block in which an atom's code runs: its world hears of it."""
+    return LISTENER.get().running(bond)
 
 
 @atomizer.atom(id="world.plain")
 async def plain(bond: Bond, number: int) -> int:
     """Answer at once."""
-    LISTENER.get().started(bond)
-    return 3 * number + 1
+    with running(bond):
+        return 3 * number + 1
 
 
 @atomizer.atom(id="world.silent", route="world.plain")
 async def silent(bond: Bond, number: int) -> None:
     """Have an effect, and no answer."""
-    LISTENER.get().started(bond)
+    with running(bond):
+        pass
 
 
 @atomizer.atom(id="world.present", route="world.plain")
@@ -78,77 +84,73 @@ async def present(bond: Bond) -> None:
 @atomizer.atom(id="world.slow")
 async def slow(bond: Bond, number: int) -> int:
     """Take its time."""
-    LISTENER.get().started(bond)
-    await asyncio.sleep(0.1 * (number % 17))
-    LISTENER.get().ended(bond)
-    return number + 100
+    with running(bond):
+        await asyncio.sleep(0.1 * (number % 17))
+        return number + 100
 
 
 @atomizer.atom(id="world.single", singleton=True)
 async def single(bond: Bond, number: int) -> int:
     """Take a little time, one at a time on each node."""
-    LISTENER.get().started(bond)
-    await asyncio.sleep(0.02 * (number % 7))
-    LISTENER.get().ended(bond)
-    return number + 200
+    with running(bond):
+        await asyncio.sleep(0.02 * (number % 7))
+        return number + 200
 
 
 @atomizer.atom(id="world.parent", route="world.spawners")
 async def parent(bond: Bond, number: int) -> int:
     """Have two children at once, in one of two ways."""
-    LISTENER.get().started(bond)
-    if number % 2:
-        value = sum([value async for value in bond.map(slow, [number, number])])
-    else:
-        first = await bond.send(slow, number)
-        value = await bond.run(slow, number) + await first
-    LISTENER.get().ended(bond)
-    return value
+    with running(bond):
+        if number % 2:
+            value = sum([value async for value in bond.map(slow, [number, number])])
+        else:
+            first = await bond.send(slow, number)
+            value = await bond.run(slow, number) + await first
+        return value
 
 
 @atomizer.atom(id="world.root", route="world.spawners")
 async def root(bond: Bond, number: int) -> int:
     """Wait for one of its own kind, three deep."""
-    LISTENER.get().started(bond)
-    below = await bond.run(root, number - 1) if number % 4 else 0
-    LISTENER.get().ended(bond)
-    return below + 1
+    with running(bond):
+        below = await bond.run(root, number - 1) if number % 4 else 0
+        return below + 1
 
 
 @atomizer.atom(id="world.starter", route="world.spawners")
 async def starter(bond: Bond, number: int) -> int:
     """Start something that goes on without it."""
-    LISTENER.get().started(bond)
-    await bond.send(silent.options(reply=False, detached=True), number)
-    return number + 300
+    with running(bond):
+        await bond.send(silent.options(reply=False, detached=True), number)
+        return number + 300
 
 
-@atomizer.atom(id="world.raising", route="world.bad")
+@atomizer.atom(id="world.raising", route="world.slow")
 async def raising(bond: Bond, number: int) -> int:
     """Raise."""
-    LISTENER.get().started(bond)
-    raise ValueError(f"number {number}")
+    with running(bond):
+        raise ValueError(f"number {number}")
 
 
-@atomizer.atom(id="world.endless", route="world.bad")
+@atomizer.atom(id="world.endless", route="world.slow")
 async def endless(bond: Bond, number: int) -> int:
     """Run over its limit, and stop when told."""
-    LISTENER.get().started(bond)
-    await asyncio.sleep(1000)
-    return number
+    with running(bond):
+        await asyncio.sleep(1000)
+        return number
 
 
-@atomizer.atom(id="world.stubborn", route="world.bad")
+@atomizer.atom(id="world.stubborn", route="world.slow")
 async def stubborn(bond: Bond, number: int) -> int:
     """Run over its limit, and go on for a while when told to stop."""
-    LISTENER.get().started(bond)
-    end = current_clock().monotonic() + 3.0
-    while (left := end - current_clock().monotonic()) > 0:
-        try:
-            await asyncio.sleep(left)
-        except asyncio.CancelledError:
-            continue
-    return number
+    with running(bond):
+        end = current_clock().monotonic() + 3.0
+        while (left := end - current_clock().monotonic()) > 0:
+            try:
+                await asyncio.sleep(left)
+            except asyncio.CancelledError:
+                continue
+        return number
 
 
 PLAIN = (plain, silent)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from atomizer import Lane, Route
 
+from .atoms import NODE
+
 if TYPE_CHECKING:
     from atomizer import Atomizer
 
@@ -65,6 +67,7 @@ class Place:
         self._is_changing = False
 
     async def _live(self, name: str, leaving: asyncio.Future[str], ready: asyncio.Event, ended: asyncio.Event) -> None:
+        NODE.set(name)
         try:
             async with self._world.runtime(name, self.wire, serve=True) as self.runtime:
                 ready.set()

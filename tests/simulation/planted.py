@@ -128,6 +128,96 @@ BUGS = {
         "        self.error = error\n",
         "        self.error = error\n        self._work.clear()\n",
     ),
+    "settles before it sends, on the straight line": Bug(
+        "_core/straight_line.py",
+        "                                and connection.send_nowait(Frame(route_to(reply_to), body, content_type, "
+        "delivery.id))\n",
+        "                                and connection.settle_nowait(delivery, _ACK)\n"
+        "                                and connection.send_nowait(Frame(route_to(reply_to), body, content_type, "
+        "delivery.id))\n",
+    ),
+    "forgets the shield around settling": Bug(
+        "_core/supervision.py",
+        "            with cleanup(self._settings.settle_grace) as scope:\n"
+        "                await connection.settle(delivery, settlement)\n",
+        '            with __import__("anyio").move_on_after(self._settings.settle_grace) as scope:\n'
+        "                await connection.settle(delivery, settlement)\n",
+    ),
+    "does not wait for what a settlement waits for": Bug(
+        "_core/supervision.py",
+        "                await connection.settle(delivery, settlement)\n",
+        "                connection.settle_nowait(delivery, settlement)\n",
+    ),
+    "forgets the credit of what was given back": Bug(
+        "memory_connection.py",
+        "        del holder.unsettled[delivery.arrival]\n",
+        "        if settlement is not _REQUEUE:\n            del holder.unsettled[delivery.arrival]\n",
+    ),
+    "counts from the clock alone": Bug(
+        "_core/admission.py",
+        "    return by_clock if budget is None or by_clock < budget else budget\n",
+        "    return by_clock + 1.0 if budget is None or by_clock < budget else budget + 1.0\n",
+    ),
+    "takes no slot for a cancelled atom that goes on": Bug(
+        "_core/slots.py",
+        "        except asyncio.CancelledError:\n            self._slots.free -= 1\n            self._got()\n",
+        "        except asyncio.CancelledError:\n            self._got()\n",
+    ),
+    "remembers every id": Bug(
+        "_core/remember.py",
+        "        if len(self.since) > self._most:\n",
+        "        if not self.since:\n",
+    ),
+    "keeps every event": Bug(
+        "_core/broadcast.py",
+        "            self._ring.popleft()\n            self.dropped += 1\n",
+        "            self.dropped += 1\n",
+    ),
+    "hands out every reply that comes": Bug(
+        "asker.py",
+        "            handle = self._expecting.pop(reply.electron_id, None)\n",
+        "            handle = self._expecting.get(reply.electron_id)\n",
+    ),
+    "answers whoever asked first": Bug(
+        "_core/answering.py",
+        "        route = self._routes.get(reply_to)\n",
+        "        route = next(iter(self._routes.values()), None)\n",
+    ),
+    "waits for what runs, also in a hurry": Bug(
+        "runtime.py",
+        "        node = await self._close(drain=kind is None)\n",
+        "        node = await self._close(drain=True)\n",
+    ),
+    "keeps no conductor connected that broke twice": Bug(
+        "_core/supervision.py",
+        "            while self.state is not LinkState.FAILED:\n",
+        "            while self.state is not LinkState.FAILED and attempt < 2:\n",
+    ),
+    "does not stop the children of who is over": Bug(
+        "_core/flights.py",
+        "            flight.due = inf\n            flight.abort_children()\n",
+        "            flight.due = inf\n",
+    ),
+    "gives back nothing when it stops": Bug(
+        "_core/node.py",
+        "        for flight in self.flights.under_way:\n            self.flights.tell(flight, Settlement.REQUEUE)\n",
+        "",
+    ),
+    "takes the cancelled for expired": Bug(
+        "_core/flights.py",
+        "            self.tell(flight, FailureKind.CANCELLED)\n",
+        "            self.tell(flight, Settlement.REQUEUE)\n",
+    ),
+    "leaves an abandoned atom unanswered": Bug(
+        "_core/flights.py",
+        '            self._answers.conclude(flight, verdict), f"atomizer deputy {flight.delivery.id}"\n',
+        '            self._answers.conclude(flight, GIVE_BACK), f"atomizer deputy {flight.delivery.id}"\n',
+    ),
+    "lets two of a singleton run": Bug(
+        "_core/turns.py",
+        "        assert most is not None  # noqa: S101  # only such an atom has one\n",
+        "        most = 2\n",
+    ),
 }
 
 

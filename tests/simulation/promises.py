@@ -14,7 +14,7 @@ from .atoms import ROUTES, silent
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from atomizer import Atomizer
+    from atomizer import Atomizer, EventStream
 
     from .stranger import Stranger
     from .world import World
@@ -66,11 +66,18 @@ class Promises:
         world.violations.extend(f"on the hub: {sentence}" for sentence in inside)
         for asker in world.askers:
             await asker.check_end()
-        for stream in world.streams:
-            async for event in stream:
-                if isinstance(event, events.RuntimeFaulted):
-                    world.accuse(f"{event.node}: {event}")
+        for stream, buffer in world.streams:
+            await self._check_stream(stream, buffer)
         self._check_starts()
+
+    async def _check_stream(self, stream: EventStream, buffer: int) -> None:
+        """I10: look whether it has kept too much, and whether it tells of a fault of the runtime's own."""
+        kept = [event async for event in stream]
+        if sum(not isinstance(event, events.EventsLost) for event in kept) > buffer:
+            self._world.accuse(f"I10: a stream kept {len(kept)} events, and was to keep {buffer}")
+        for event in kept:
+            if isinstance(event, events.RuntimeFaulted):
+                self._world.accuse(f"{event.node}: {event}")
 
     def _check_starts(self) -> None:
         """I3: nothing runs more often than it is delivered."""

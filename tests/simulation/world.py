@@ -11,7 +11,6 @@ import gc
 import traceback
 from collections import Counter
 from contextlib import AsyncExitStack, asynccontextmanager
-from math import inf
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +24,10 @@ from atomizer.testing.record import Ledger, RecordingConductor
 from .accidents import FAULTS, LEAVING, Accident, draw_accidents, draw_plan
 from .askers import Asker, ask_and_leave
 from .asks import Doubts, draw_ask, draw_asks
-from .atoms import ATOMS, LISTENER, plain, silent
+from .atoms import ATOMS, LISTENER, plain
 from .places import Place
 from .promises import Promises
+from .running import Running
 from .stranger import Stranger, stranger
 from .wire import Wire
 
@@ -75,6 +75,7 @@ class World:
     Attributes:
         violations: The promises that were broken, one sentence each.
         starts: How often each electron's atom has begun.
+        at_work: How many of a singleton run, by node and atom.
         deadlines: When electrons are to be over, by id.
         owed: The numbers of what must be done, though nobody is told.
         happened: How many accidents there were.
@@ -90,11 +91,12 @@ class World:
         self.inner_ledger = Ledger()
         self.plan = draw_plan(seed)
         self.starts: Counter[str] = Counter()
+        self.at_work: Counter[tuple[str, str]] = Counter()
         self.deadlines: dict[str, float] = {}
         self.owed: set[int] = set()
         self.done_in_silence: set[int] = set()
         self.happened = 0
-        self.streams: list[EventStream] = []
+        self.streams: list[tuple[EventStream, int]] = []  # and how much they may keep
         self._present: dict[str, set[str]] = {}
         self._all_present: dict[str, asyncio.Event] = {}
         self._draw(Random(seed))
@@ -108,7 +110,7 @@ class World:
         self.slots = chance.choice((1, 2, 5))
         self.remember = chance.choice((3, 10_000))
         self.takes_by_sink = chance.random() < 0.3
-        self.is_watched = chance.random() < 0.5  # whoever is not goes the straight line
+        self.is_watched = chance.random() < 0.4  # whoever is not goes the straight line
         self.is_seen_from_inside = chance.random() < 0.25
         self.patience = chance.choice((100.0, 100.0, 0.3))
         self.nodes = [Place(self, f"node-{index}") for index in range(3)]
@@ -143,6 +145,7 @@ class World:
     async def live(self, clock: VirtualClock) -> None:
         """Live."""
         self.clock = clock
+        self.ledger.now = self.inner_ledger.now = clock.monotonic
         LISTENER.set(self)
         asyncio.get_running_loop().set_exception_handler(self._hear)
         async with asyncio.timeout(AGE), stranger(self) as odd:
@@ -230,7 +233,7 @@ class World:
         )
         runtime = Atomizer(*ATOMS, conductor=wire, settings=settings, serve=serve)
         if self.is_watched:
-            self.streams.extend((runtime.errors(buffer=100_000), runtime.events(buffer=RING)))
+            self.streams.extend(((runtime.errors(buffer=100_000), 100_000), (runtime.events(buffer=RING), RING)))
         return runtime
 
     def _check_end_of(self, runtime: Atomizer, left: float, grace: float) -> None:
@@ -261,20 +264,9 @@ class World:
 
     # What atoms tell
 
-    def started(self, bond: Bond) -> None:
-        """Hear that an atom's code has begun."""
-        self.starts[bond.electron.id] += 1
-        if bond.electron.atom_id == silent.atom_id:
-            self.done_in_silence.add(bond.electron.decode(int))
-        if self._life_left(bond) <= 0:
-            self.accuse(f"I9: {bond!r} began after its deadline")
-        if bond.time_left() > self._life_left(bond) + SLACK:
-            self.accuse(f"I9: {bond!r} was given more time than there is")
-
-    def ended(self, bond: Bond) -> None:
-        """Hear that an atom's code has come to its end."""
-        if self._life_left(bond) < -SLACK:
-            self.accuse(f"I9: {bond!r} ran on after its deadline")
+    def running(self, bond: Bond) -> Running:
+        """Hear that an atom's code begins, and how it comes to its end."""
+        return Running(self, bond)
 
     async def all_present(self, bond: Bond) -> None:
         """Wait until every slot of this node is taken by one who waits here."""
@@ -284,12 +276,6 @@ class World:
         if len(here) == self.slots:
             all_here.set()
         await all_here.wait()
-
-    def _life_left(self, bond: Bond) -> float:
-        """Return the seconds until the deadline that this electron, or its parent, was sent with."""
-        electron = bond.electron
-        deadline = self.deadlines.get(electron.id, self.deadlines.get(electron.parent, inf))
-        return deadline - self.clock.monotonic()
 
     def _hear(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         self.accuse(f"the event loop heard: {context.get('exception')!r}, {context['message']}")

@@ -1,0 +1,61 @@
+"""An atom's code while it runs, as its world hears of it."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING
+
+from .atoms import NODE, silent, single
+
+if TYPE_CHECKING:
+    from atomizer import Bond
+
+    from .world import World
+
+__all__ = ("Running",)
+
+SLACK = 0.001
+
+
+class Running:
+    """The block in which an atom's code runs."""
+
+    __slots__ = ("_bond", "_node", "_world")
+
+    def __init__(self, world: World, bond: Bond) -> None:
+        self._world = world
+        self._bond = bond
+        self._node = NODE.get()
+
+    def __enter__(self) -> None:
+        world, bond = self._world, self._bond
+        electron = bond.electron
+        world.starts[electron.id] += 1
+        if electron.atom_id == silent.atom_id:
+            world.done_in_silence.add(electron.decode(int))
+        left = self._life_left()
+        if left <= 0:
+            world.accuse(f"I9: {bond!r} began after its deadline")
+        if bond.time_left() > left + SLACK:
+            world.accuse(f"I9: {bond!r} was given more time than there is")
+        self._count(1)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._count(-1)
+        if kind is None and self._life_left() < -SLACK:
+            self._world.accuse(f"I9: {self._bond!r} ran on after its deadline")
+
+    def _count(self, more: int) -> None:
+        """Look that no two of a singleton run at once on one node."""
+        atom_id = self._bond.electron.atom_id
+        if atom_id == single.atom_id:
+            at_work = self._world.at_work
+            at_work[self._node, atom_id] += more
+            if at_work[self._node, atom_id] > 1:
+                self._world.accuse(f"two of {atom_id} run at once on node {self._node}")
+
+    def _life_left(self) -> float:
+        """Return the seconds until the deadline that this electron, or its parent, was sent with."""
+        electron, deadlines = self._bond.electron, self._world.deadlines
+        deadline = deadlines.get(electron.id, deadlines.get(electron.parent, inf))
+        return deadline - self._world.clock.monotonic()
