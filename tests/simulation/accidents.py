@@ -55,7 +55,7 @@ class Accident(NamedTuple):
         return f"{self.at:.3f} {self.what} {self.whom} ({self.seconds:.3f} s)"
 
 
-LEAVING = ("calm", "hurry")
+LEAVING = ("calm", "hurry", "cancelled")
 """How a node is left, and another takes its place: it finishes what it has, or gives it back."""
 TO_NODES = ("cut", "offline", "blackout", "death", *LEAVING)
 """

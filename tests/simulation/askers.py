@@ -12,7 +12,7 @@ from atomizer import Lane, Route, events
 from atomizer.errors import AtomFailed, AtomUnknown, ConductorError
 
 from .asks import BUSY, Ask, breach
-from .atoms import parent, plain, present, silent, slow, starter
+from .atoms import parent, plain, present, silent, slow, starter, surplus
 from .places import EXPIRY, Hurry
 
 if TYPE_CHECKING:
@@ -64,12 +64,16 @@ class Asker:
             world.owed.add(ask.number)
 
     async def call_the_roll(self, node: str) -> None:
-        """I10: ask one electron for each slot of a node. All must run at once: no slot, and no credit, was leaked."""
-        asks = (
-            present.options(node=node, id=f"present {place} {node}", timeout=20) for place in range(self._world.slots)
-        )
+        """
+        I10: ask as many electrons of a node as it has slots, and a little later one more on another route.
+
+        Those run all at once, or they would wait for ever, and the last does not run with them: no slot was leaked, nor
+        was credit.
+        """
+        numbers = range(self._world.slots)
+        roll = [present.options(node=node, id=f"present {number} {node}", timeout=20) for number in numbers]
         async with asyncio.TaskGroup() as group:
-            for target in asks:
+            for target in (*roll, surplus.options(node=node, id=f"surplus {node}", timeout=20, delay=0.05)):
                 group.create_task(self._be_present(target, node), name=f"roll of {node}")
 
     async def check_end(self) -> None:

@@ -35,6 +35,7 @@ __all__ = (
     "slow",
     "starter",
     "stubborn",
+    "surplus",
 )
 
 
@@ -47,6 +48,10 @@ class Listener(Protocol):
 
     def all_present(self, bond: Bond) -> Awaitable[object]:
         """Wait until every slot of this node is taken by one who waits here."""
+        ...
+
+    def one_too_many(self) -> None:
+        """Hear that something runs beside those."""
         ...
 
 
@@ -79,6 +84,12 @@ async def silent(bond: Bond, number: int) -> None:
 async def present(bond: Bond) -> None:
     """Hold a slot until all slots of the node are held so."""
     await LISTENER.get().all_present(bond)
+
+
+@atomizer.atom(id="world.surplus", route="world.slow")
+async def surplus(bond: Bond) -> None:
+    """Be one more than there are slots for."""
+    LISTENER.get().one_too_many()
 
 
 @atomizer.atom(id="world.slow")
@@ -157,7 +168,7 @@ PLAIN = (plain, silent)
 SLOW = (slow, single)
 SPAWNERS = (parent, root, starter)
 BAD = (raising, endless, stubborn)
-ATOMS = (*PLAIN, present, *SLOW, *SPAWNERS, *BAD)
+ATOMS = (*PLAIN, present, surplus, *SLOW, *SPAWNERS, *BAD)
 ROUTES = tuple(Route(Lane.WORK, name) for name in dict.fromkeys(atom.route for atom in ATOMS))
 ENDINGS = {endless: Ending.STOPPED, stubborn: Ending.ABANDONED}
 """How those come to their end that run over their limit."""

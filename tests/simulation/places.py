@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from atomizer import Lane, Route
@@ -35,7 +36,7 @@ class Place:
         self._world = world
         self._count = 0
         self._leaving: asyncio.Future[str]
-        self._ended: asyncio.Event
+        self._life: asyncio.Task[None]
         self._is_changing = False
 
     async def start(self, group: asyncio.TaskGroup) -> None:
@@ -43,38 +44,43 @@ class Place:
         self._count += 1
         self._leaving = asyncio.get_running_loop().create_future()
         ready = asyncio.Event()
-        self._ended = asyncio.Event()
-        live = self._live(f"{self.name}-{self._count}", self._leaving, ready, self._ended)
-        group.create_task(live, name=self.name)
+        name = f"{self.name}-{self._count}"
+        self._life = group.create_task(self._live(name, self._leaving, ready), name=name)
+        group.create_task(self._expire(name, self._life), name=f"{name} expires")
         await ready.wait()
 
-    def leave(self, manner: str) -> None:
-        """Let the node go."""
-        if not self._leaving.done():
+    async def leave(self, manner: str) -> None:
+        """Let the node go, and return when it is gone."""
+        if manner == "death":  # whatever it still does, nobody hears of it
+            self.wire.pull()
+        if manner == "cancelled":  # and once more while it stops
+            self._life.cancel()
+            await asyncio.wait((self._life,), timeout=self._world.chance.uniform(0, 0.3))
+            self._life.cancel()
+        elif not self._leaving.done():
             self._leaving.set_result(manner)
+        await asyncio.wait((self._life,))
 
     async def replace(self, group: asyncio.TaskGroup, manner: str) -> None:
         """Let the node go, and start another."""
         if self._is_changing:
             return
         self._is_changing = True
-        if manner == "death":  # whatever it still does, nobody hears of it
-            self.wire.pull()
-        self.leave(manner)
-        await self._ended.wait()
+        await self.leave(manner)
         self.wire = self._world.wire()
         await self.start(group)
         self._is_changing = False
 
-    async def _live(self, name: str, leaving: asyncio.Future[str], ready: asyncio.Event, ended: asyncio.Event) -> None:
+    async def _live(self, name: str, leaving: asyncio.Future[str], ready: asyncio.Event) -> None:
         NODE.set(name)
-        try:
+        with suppress(Hurry):
             async with self._world.runtime(name, self.wire, serve=True) as self.runtime:
                 ready.set()
                 if await leaving != "calm":
                     raise Hurry
-        except Hurry:
-            pass
-        ended.set()
+
+    async def _expire(self, name: str, life: asyncio.Task[None]) -> None:
+        """Let the reply route of a node end some time after it."""
+        await asyncio.wait((life,))
         await asyncio.sleep(EXPIRY)
         await self._world.expire(Route(Lane.REPLY, name))

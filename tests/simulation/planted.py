@@ -136,13 +136,6 @@ BUGS = {
         "                                and connection.send_nowait(Frame(route_to(reply_to), body, content_type, "
         "delivery.id))\n",
     ),
-    "forgets the shield around settling": Bug(
-        "_core/supervision.py",
-        "            with cleanup(self._settings.settle_grace) as scope:\n"
-        "                await connection.settle(delivery, settlement)\n",
-        '            with __import__("anyio").move_on_after(self._settings.settle_grace) as scope:\n'
-        "                await connection.settle(delivery, settlement)\n",
-    ),
     "does not wait for what a settlement waits for": Bug(
         "_core/supervision.py",
         "                await connection.settle(delivery, settlement)\n",
@@ -183,30 +176,15 @@ BUGS = {
         "        route = self._routes.get(reply_to)\n",
         "        route = next(iter(self._routes.values()), None)\n",
     ),
-    "waits for what runs, also in a hurry": Bug(
+    "forgets the shield around a stop": Bug(
         "runtime.py",
-        "        node = await self._close(drain=kind is None)\n",
-        "        node = await self._close(drain=True)\n",
+        "            await to_its_end(closing, node.hurry)\n",
+        "            await closing\n",
     ),
     "keeps no conductor connected that broke twice": Bug(
         "_core/supervision.py",
         "            while self.state is not LinkState.FAILED:\n",
         "            while self.state is not LinkState.FAILED and attempt < 2:\n",
-    ),
-    "does not stop the children of who is over": Bug(
-        "_core/flights.py",
-        "            flight.due = inf\n            flight.abort_children()\n",
-        "            flight.due = inf\n",
-    ),
-    "gives back nothing when it stops": Bug(
-        "_core/node.py",
-        "        for flight in self.flights.under_way:\n            self.flights.tell(flight, Settlement.REQUEUE)\n",
-        "",
-    ),
-    "takes the cancelled for expired": Bug(
-        "_core/flights.py",
-        "            self.tell(flight, FailureKind.CANCELLED)\n",
-        "            self.tell(flight, Settlement.REQUEUE)\n",
     ),
     "leaves an abandoned atom unanswered": Bug(
         "_core/flights.py",

@@ -56,7 +56,8 @@ def test_the_seed_of_a_planted_bug_tells_it_again(tmp_path: Path) -> None:
     again = run(tmp_path, *command.split()[1:])
 
     assert again.returncode == 1
-    assert again.stdout.splitlines()[-len(violations) :] == [violation.strip() for violation in violations]
+    told = again.stdout.splitlines()[-len(violations) :]
+    assert [line.strip() for line in told] == [line.strip() for line in violations]
 
 
 def test_a_bug_that_has_no_place_any_more_is_told(tmp_path: Path) -> None:

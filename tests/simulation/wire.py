@@ -1,4 +1,4 @@
-"""The wires of a world: each is one runtime's way to the hub, meets the plan, is written down, and can be pulled out."""
+"""The wires of a world: each is one runtime's way to the hub, keeps a ledger, and can be pulled out."""
 
 from __future__ import annotations
 
@@ -23,6 +23,11 @@ class Wire(RecordingConductor):
     def __init__(self, inner: Conductor, ledger: Ledger) -> None:
         super().__init__(inner, ledger)
         self._is_out = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody still has a connection."""
+        return bool(self._live)
 
     @asynccontextmanager
     async def connect(self) -> AsyncGenerator[Connection]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import traceback
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from atomizer.testing.record import Ledger, RecordingConductor
 from .accidents import FAULTS, LEAVING, Accident, draw_accidents, draw_plan
 from .askers import Asker, ask_and_leave
 from .asks import Doubts, draw_ask, draw_asks
-from .atoms import ATOMS, LISTENER, plain
+from .atoms import ATOMS, LISTENER, NODE, plain
 from .places import Place
 from .promises import Promises
 from .running import Running
@@ -97,8 +97,7 @@ class World:
         self.done_in_silence: set[int] = set()
         self.happened = 0
         self.streams: list[tuple[EventStream, int]] = []  # and how much they may keep
-        self._present: dict[str, set[str]] = {}
-        self._all_present: dict[str, asyncio.Event] = {}
+        self._roll: dict[str, tuple[set[str], asyncio.Event]] = defaultdict(lambda: (set(), asyncio.Event()))
         self._draw(Random(seed))
 
     def _draw(self, chance: Random) -> None:
@@ -160,8 +159,9 @@ class World:
                     await asyncio.sleep(QUIET)
                     await self._call_the_roll()
                     promises.check_rest()
-                    for place in self.nodes:
-                        place.leave(self.chance.choice(("calm", "hurry")))
+                    async with asyncio.TaskGroup() as leaving:
+                        for place in self.nodes:
+                            leaving.create_task(place.leave(self.chance.choice(LEAVING)), name=f"{place.name} is left")
             await promises.check_end()
 
     async def expire(self, route: Route) -> None:
@@ -203,17 +203,18 @@ class World:
                 break
             except ConductorUnavailable:  # a start may fail, if the plan says so
                 continue
+        error: BaseException | None = None
         try:
             yield runtime
-        except BaseException as error:
-            left = self.clock.monotonic()
-            await runtime.__aexit__(type(error), error, None)
-            self._check_end_of(runtime, left, 0)
+        except BaseException as raised:
+            error = raised
             raise
-        else:
+        finally:
             left = self.clock.monotonic()
-            await runtime.__aexit__(None)
-            self._check_end_of(runtime, left, self.grace)
+            try:
+                await runtime.__aexit__(None if error is None else type(error), error, None)
+            finally:
+                self._check_end_of(runtime, wire, left, self.grace if error is None else 0)
 
     def _make(self, name: str, wire: Wire, *, serve: bool) -> Atomizer:
         settings = Settings(
@@ -236,11 +237,13 @@ class World:
             self.streams.extend(((runtime.errors(buffer=100_000), 100_000), (runtime.events(buffer=RING), RING)))
         return runtime
 
-    def _check_end_of(self, runtime: Atomizer, left: float, grace: float) -> None:
+    def _check_end_of(self, runtime: Atomizer, wire: Wire, left: float, grace: float) -> None:
         """I13: a runtime ends within its grace, and what its end takes besides."""
         took, most = self.clock.monotonic() - left, grace + CANCEL_GRACE + 4 * SETTLE_GRACE
         if took > most + SLACK:
             self.accuse(f"I13: {runtime!r} took {took:g} s to end, and {most:g} were its due")
+        if wire.is_open:
+            self.accuse(f"I13: {runtime!r} was left, and its connection is open")
 
     # What happens
 
@@ -269,13 +272,18 @@ class World:
         return Running(self, bond)
 
     async def all_present(self, bond: Bond) -> None:
-        """Wait until every slot of this node is taken by one who waits here."""
-        node = bond.electron.id.split()[2]
-        here, all_here = self._present.setdefault(node, set()), self._all_present.setdefault(node, asyncio.Event())
+        """Wait until every slot of this node is taken by one who waits here, and then a little."""
+        here, all_here = self._roll[NODE.get()]
         here.add(bond.electron.id)
         if len(here) == self.slots:
+            await asyncio.sleep(0.1)
             all_here.set()
         await all_here.wait()
+
+    def one_too_many(self) -> None:
+        """Hear that something runs beside those."""
+        if not self._roll[NODE.get()][1].is_set():
+            self.accuse(f"I10: node {NODE.get()} runs more than its {self.slots} slots")
 
     def _hear(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         self.accuse(f"the event loop heard: {context.get('exception')!r}, {context['message']}")
