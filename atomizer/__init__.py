@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     # Values
     from .electron import Electron as Electron
+    from .envelope import DeadLetter as DeadLetter
 
     # What goes wrong
     from .errors import AtomCancelled as AtomCancelled
@@ -75,20 +76,23 @@ if TYPE_CHECKING:
     # What happens (every kind of event is in `atomizer.events`)
     from .events import Event as Event
     from .events import UnknownEvent as UnknownEvent
+    from .failure import Ending as Ending
+    from .failure import Failure as Failure
+    from .failure import FailureKind as FailureKind
     from .handle import Handle as Handle
     from .health import Health as Health
     from .health import Statistics as Statistics
     from .memory import MemoryConductor as MemoryConductor
     from .options import Options as Options
-    from .properties import Ending as Ending
-    from .properties import Failure as Failure
-    from .properties import FailureKind as FailureKind
     from .properties import Progress as Progress
     from .properties import Properties as Properties
     from .registry import Registry as Registry
     from .registry import register as register
     from .registry import unregister as unregister
     from .results import Results as Results
+    from .retry import Fail as Fail
+    from .retry import Requeue as Requeue
+    from .retry import Retry as Retry
     from .runtime import Atomizer as Atomizer
     from .runtime import EventStream as EventStream
     from .schemes import conductor_from_url as conductor_from_url
@@ -104,8 +108,8 @@ else:
 __all__ = (  # noqa: RUF022  # grouped as above
     "Atomizer", "EventStream", "Handle", "Results", "run",
     "Atom", "Blocking", "Bond", "FunctionAtom", "Registry", "atom", "atom_id", "register", "unregister",
-    "Clock", "Electron", "Ending", "Failure", "FailureKind", "Health", "Options", "Progress", "Properties", "Settings",
-    "Statistics", "SystemClock",
+    "Clock", "DeadLetter", "Electron", "Ending", "Fail", "Failure", "FailureKind", "Health", "Options", "Progress",
+    "Properties", "Requeue", "Retry", "Settings", "Statistics", "SystemClock",
     "Event", "UnknownEvent",
     "Capability", "Codec", "Conductor", "Connection", "Delivery", "Durability", "Frame", "Lane", "MemoryConductor",
     "Route", "Settlement", "Spread", "conductor_from_url",

@@ -20,10 +20,13 @@ __all__ = ("HOMES", "Package", "load_on_first_use")
 HOMES = (
     "atom",
     "bond",
+    "failure",
+    "retry",
     "options",
     "errors",
     "properties",
     "electron",
+    "envelope",
     "events",
     "conductor",
     "codec",

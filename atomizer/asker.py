@@ -27,10 +27,11 @@ from .errors import (
     nearest,
 )
 from .events import ElectronProgressed, PropertiesReceived, PropertiesUnclaimed
+from .failure import Failure, FailureKind
 from .handle import Handle, wait_lending
 from .options import NOTHING_SAID, Options
 from .payload import bind_payload
-from .properties import Failure, FailureKind, Progress, Properties
+from .properties import Progress, Properties
 from .results import Results
 
 if TYPE_CHECKING:

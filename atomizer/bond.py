@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from .atom import ClassCall, FunctionAtom, Processes, TakesOne
     from .electron import Electron
+    from .failure import Failure
     from .handle import Handle
     from .options import Options
-    from .properties import Failure
     from .results import Results
 
 __all__ = ("Asking", "Blocking", "Bond")

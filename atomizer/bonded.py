@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .bond import Blocking, Bond
 from .conductor import Frame, Lane, Route
 from .errors import ConductorError
-from .properties import Failure, Progress
+from .properties import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ._core.tasks import Tasks
     from .asker import Asker
     from .electron import Electron
+    from .failure import Failure
     from .handle import Handle
     from .results import Results
     from .settings import Settings
@@ -55,7 +56,7 @@ class RunningBond(Bond):
     @property
     def failures(self) -> tuple[Failure, ...]:
         """What went wrong in the attempts before this one."""
-        return ()
+        return self.electron.failures
 
     def time_left(self) -> float:
         """Return the seconds until the limit or the deadline, whichever comes first."""

@@ -19,11 +19,13 @@ from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
+from msgspec import structs
 
 from . import go_dialect, messagepack
 from .bounds import DEFAULT_BOUNDS, UNREADABLE, Bounds, check_json, check_messagepack, decode_with
 from .control import Cancel
 from .electron import JSON, Electron
+from .envelope import DeadLetter
 from .errors import Malformed
 from .events import ElectronProgressed
 from .json_values import decode_value, encode_value
@@ -31,6 +33,7 @@ from .kinds import Batches, Kinds, Unknown
 from .messagepack import DEEPEST
 from .native_json import BytesForm, JsonForm
 from .properties import Progress, Properties
+from .tolerant import known, tolerant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -90,6 +93,14 @@ class Codec(ABC):
         """Read what another node tells."""
 
     @abstractmethod
+    def encode_dead_letter(self, letter: DeadLetter) -> bytes:
+        """Write what was given up on."""
+
+    @abstractmethod
+    def decode_dead_letter(self, body: bytes, bounds: Bounds = DEFAULT_BOUNDS) -> DeadLetter:
+        """Read what was given up on."""
+
+    @abstractmethod
     def encode_events(self, events: Sequence[Event]) -> bytes:
         """Write a batch of events."""
 
@@ -134,6 +145,18 @@ class _Format(Codec):
     def decode_control(self, body: bytes, bounds: Bounds = DEFAULT_BOUNDS) -> Cancel | Unknown:
         self._check(body, bounds)
         return self._controls.read(body)
+
+    def encode_dead_letter(self, letter: DeadLetter) -> bytes:
+        return self._write(letter)
+
+    def decode_dead_letter(self, body: bytes, bounds: Bounds = DEFAULT_BOUNDS) -> DeadLetter:
+        self._check(body, bounds)
+        return known(DeadLetter, structs.asdict(decode_with(self._read_dead_letter, body)))
+
+    @cached_property
+    def _read_dead_letter(self) -> Callable[[bytes], Any]:
+        read: Callable[[bytes], Any] = self._decoder(tolerant(DeadLetter)).decode
+        return read  # not at import: few nodes ever read one
 
     def encode_events(self, events: Sequence[Event]) -> bytes:
         for event in events:

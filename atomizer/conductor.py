@@ -162,6 +162,10 @@ class Delivery(Struct):
     """Earlier deliveries that ended against our will; None where the transport cannot count."""
     redelivered: bool = False
     """Whether it may have been delivered before."""
+    key: str = ""
+    """The frame's affinity key."""
+    priority: int = 0
+    """The frame's priority."""
 
 
 class Conductor(ABC):

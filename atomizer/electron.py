@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
 from .bounds import INSIDE
 from .json_values import decode_value
+from .trials import Trials
+
+if TYPE_CHECKING:
+    from .failure import Failure
 
 __all__ = ("JSON", "RAW", "Electron", "Id", "Moment")
 
@@ -59,11 +63,23 @@ class Electron(Struct, frozen=True, kw_only=True, gc=False, array_like=True, for
     """Whether anybody wants the properties."""
     soft_limit: Duration | None = None
     """Seconds of one attempt's run after which the atom is told that its limit comes near."""
+    trials: Trials | None = None
+    """What is done when it fails, and how the attempts so far went; None for nearly all."""
 
     @property
     def deadline(self) -> datetime | None:
         """When its life ends, in UTC. None means never."""
         return None if self.deadline_ns is None else datetime.fromtimestamp(self.deadline_ns / 1e9, UTC)
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """What went wrong in the attempts before this one, the oldest first."""
+        return () if self.trials is None else self.trials.failures
+
+    @property
+    def replayed(self) -> int:
+        """How often it was taken from the dead letters and sent again."""
+        return 0 if self.trials is None else self.trials.replayed
 
     def decode(self, type: type[T], /) -> T:
         """

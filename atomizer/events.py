@@ -22,18 +22,25 @@ __all__ = (
     "AtomUnregistered",
     "ConductorConnected",
     "ConductorLost",
+    "ElectronAdmitted",
     "ElectronBonded",
     "ElectronCancelled",
     "ElectronCompleted",
+    "ElectronDead",
     "ElectronExpired",
     "ElectronFailed",
+    "ElectronJoined",
     "ElectronProgressed",
     "ElectronReceived",
     "ElectronRefused",
     "ElectronRequeued",
+    "ElectronRetried",
     "ElectronSent",
     "Event",
     "EventsLost",
+    "IntakePaused",
+    "IntakeResumed",
+    "LoopBlocked",
     "PropertiesReceived",
     "PropertiesUnclaimed",
     "RuntimeFaulted",
@@ -116,6 +123,27 @@ class ElectronReceived(Event, frozen=True, tag="received"):
     text: ClassVar[str] = "electron received"
 
 
+class ElectronAdmitted(Event, frozen=True, tag="admitted"):
+    """An electron may be started here: its atom is known, its time is not over, and nobody has cancelled it."""
+
+    text: ClassVar[str] = "electron admitted"
+
+
+class ElectronJoined(Event, frozen=True, tag="joined"):
+    """An electron came again that runs here already, or was done with here lately: it is not run once more."""
+
+    text: ClassVar[str] = "electron joined"
+    was_over: bool = False
+    """Whether it was done with, and is answered as it was then."""
+
+    @property
+    def message(self) -> str:
+        """What it joined."""
+        return (
+            "electron came again, and is answered as before" if self.was_over else "electron came again, and runs here"
+        )
+
+
 class ElectronBonded(Event, frozen=True, tag="bonded"):
     """An electron met its atom and runs."""
 
@@ -171,12 +199,43 @@ class ElectronCancelled(Event, frozen=True, tag="cancelled"):
     """How its atom ended: stopped, killed or abandoned."""
 
 
+class ElectronRetried(_Fault, frozen=True, tag="retried"):
+    """An attempt failed, and the electron is tried again."""
+
+    text: ClassVar[str] = "electron failed, and is tried again"
+    failure: str = ""
+    """The kind of the failure."""
+    pause: Finite = 0.0
+    """Seconds until then."""
+    elsewhere: bool = False
+    """Whether a copy of it goes to the other nodes of its route, and not to this one alone."""
+
+    @property
+    def message(self) -> str:
+        """What happens next."""
+        where = "sent to the other nodes" if self.elsewhere else "run again here"
+        return f"attempt {self.attempt} failed, to be {where} in {self.pause:.3g} s"
+
+
 class ElectronRequeued(Event, frozen=True, tag="requeued"):
-    """An electron was given back: this node stops, or its connection died."""
+    """An electron was given back, or passed on to others: this node stops, lost its connection, or tried it before."""
 
     text: ClassVar[str] = "electron given back"
     reason: str = ""
     """Why."""
+
+    @property
+    def message(self) -> str:
+        """That it was given back, and why."""
+        return f"{self.text}: {self.reason}" if self.reason else self.text
+
+
+class ElectronDead(_Fault, frozen=True, tag="dead"):
+    """An electron was given up on, and lies with the dead letters; or properties do that nobody was there to take."""
+
+    text: ClassVar[str] = "electron given up on: it is a dead letter now"
+    reason: str = ""
+    """Why: a `FailureKind`, or `unclaimed`."""
 
 
 class AtomAbandoned(_Fault, frozen=True, tag="abandoned"):
@@ -243,6 +302,40 @@ class RuntimeStopped(Event, frozen=True, tag="stopped"):
     """A runtime is closed."""
 
     text: ClassVar[str] = "runtime stopped"
+
+
+class LoopBlocked(_Fault, frozen=True, tag="blocked"):
+    """The event loop stood still: something on it computes or waits without letting others run."""
+
+    text: ClassVar[str] = "event loop blocked"
+    seconds: Finite = 0.0
+    """For how long it stood still when this was noticed."""
+    coroutine: str = ""
+    """The coroutine, or the function, that it stood still in."""
+    file: str = ""
+    """The file of that code."""
+    line: int = 0
+    """The line that it stood at."""
+
+    @property
+    def message(self) -> str:
+        """Where it stood still, and what helps."""
+        return (
+            f"event loop blocked for {self.seconds:.2f} s by {self.coroutine} at {self.file}:{self.line}: "
+            'let a plain function do it (it runs in a thread), or isolation="process"'
+        )
+
+
+class IntakePaused(Event, frozen=True, tag="paused"):
+    """No electron is taken any more: of an atom, or off a conductor."""
+
+    text: ClassVar[str] = "intake paused"
+
+
+class IntakeResumed(Event, frozen=True, tag="resumed"):
+    """Electrons are taken again: of an atom, or off a conductor."""
+
+    text: ClassVar[str] = "intake resumed"
 
 
 class RuntimeFaulted(_Fault, frozen=True, tag="faulted"):

@@ -30,8 +30,9 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field, structs
 from .bounds import UNREADABLE, check_json, unreadable
 from .electron import JSON, RAW, Duration, Electron, Id
 from .errors import Malformed
+from .failure import Failure, FailureKind
 from .json_values import is_embeddable
-from .properties import Failure, FailureKind, Properties
+from .properties import Properties
 from .tolerant import fields_of, known
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def read_electron(body: bytes) -> Electron:
     if members["content_type"] is None:
         members["content_type"] = implied
     members["sender"] = members["sender"] or ""
-    return Electron(**members)
+    return known(Electron, members)
 
 
 def _payload_from_wire(text: bytes) -> tuple[bytes, str]:

@@ -14,7 +14,8 @@ from msgspec import Struct
 from ._core.flight import CURRENT, Flight
 from ._core.supervision import Link
 from .errors import AtomizerError, Malformed, NoReplyAsked
-from .properties import Failure, FailureKind, Progress, Properties, failed
+from .failure import Failure, FailureKind
+from .properties import Progress, Properties, failed
 
 if TYPE_CHECKING:
     from ._core.broadcast import EventStream

@@ -179,7 +179,7 @@ class MemoryConnection(Connection):
             return queue.put_nowait(frame)
         # in one piece, and not as `put_nowait` does it: nearly every frame comes here
         delivery = MemoryDelivery(
-            frame.to, body, frame.content_type, frame.id, frame.reply_to, 0, False, queue.next_arrival()
+            frame.to, body, frame.content_type, frame.id, frame.reply_to, 0, False, "", 0, queue.next_arrival()
         )
         if queue.sink is not None:
             queue.sink(delivery)

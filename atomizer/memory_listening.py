@@ -22,8 +22,6 @@ class MemoryDelivery(Delivery):
 
     arrival: int = 0
     """Its number among the frames of the hub."""
-    key: str = ""
-    priority: int = 0
     expires_at: float = inf
     holder: Listening | None = None
     """Who has it, and has not settled it."""
@@ -38,9 +36,9 @@ class MemoryDelivery(Delivery):
             self.reply_to,
             (self.count or 0) + died,
             True,
-            self.arrival,
             self.key,
             self.priority,
+            self.arrival,
         )
 
 
@@ -55,9 +53,9 @@ def delivery_of(frame: Frame, arrival: int) -> MemoryDelivery:
         frame.reply_to,
         0,
         False,
-        arrival,
         frame.key,
         priority and (1 if priority > 0 else -1),
+        arrival,
     )
 
 

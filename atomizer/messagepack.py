@@ -25,8 +25,8 @@ __all__ = ("DEEPEST", "read_electron", "read_reply")
 
 S = TypeVar("S", bound=Struct)
 
-DEEPEST = 2
-"""How deep the strict decoders go: a failure in properties."""
+DEEPEST = 4
+"""How deep the strict decoders go: a failure among those in the trials of an electron."""
 
 
 def read_electron(body: bytes, bounds: Bounds) -> Electron:

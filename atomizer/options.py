@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from msgspec import Struct, structs
 
+from .retry import Fail, Requeue, Retry, stricter
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -20,7 +22,8 @@ class Options(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
     How an electron is to be treated. None means "not said here".
 
-    The call counts more than the atom, the atom more than the runtime; of two limits of a kind the smaller counts.
+    The call counts more than the atom, the atom more than the runtime; of two limits of a kind the smaller counts, and
+    so does the smaller number of attempts.
 
     Raises:
         ValueError: A value is outside its range, or a soft limit is not below the limit it comes with.
@@ -33,6 +36,8 @@ class Options(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Seconds that one attempt may run."""
     soft_limit: float | None = None
     """Seconds after which the atom is told that its limit comes near; of use below `limit` alone."""
+    retry: Fail | Retry | Requeue | None = None
+    """What is done when it fails: nothing more, another attempt here, or one elsewhere."""
     copy_state: bool | None = None
     """Whether the atom's registered state is copied for this electron (false: a fresh instance)."""
     priority: Literal[-1, 0, 1] | None = None
@@ -57,6 +62,7 @@ class Options(Struct, frozen=True, kw_only=True, omit_defaults=True):
             _check_seconds(name, getattr(self, name))
         if self.priority not in (None, -1, 0, 1):
             raise ValueError(f"Options.priority is -1, 0 or 1, not {self.priority!r}")
+        _check_mode(self.retry)
         if not _is_reached(self.soft_limit, self.limit):
             raise ValueError(
                 f"Options.soft_limit is below Options.limit, which ends the attempt: {self.soft_limit!r} s is never "
@@ -77,12 +83,18 @@ class Options(Struct, frozen=True, kw_only=True, omit_defaults=True):
             merged[name] = min(limits, default=None)
         if not _is_reached(merged["soft_limit"], merged["limit"]):
             merged["soft_limit"] = None  # each said one of them
+        merged["retry"] = stricter(self.retry, other.retry)
         return Options(**merged)
 
 
 def _is_reached(soft_limit: float | None, limit: float | None) -> bool:
     """Whether a soft limit comes before the limit; what does not limit at all is no mistake."""
     return soft_limit is None or limit is None or soft_limit < limit or soft_limit == inf
+
+
+def _check_mode(mode: object) -> None:
+    if mode is not None and not isinstance(mode, Fail | Retry | Requeue):
+        raise TypeError(f"Options.retry is Fail(), Retry(…) or Requeue(…), not {mode!r}")
 
 
 def _check_seconds(name: str, seconds: object) -> None:
@@ -102,6 +114,7 @@ class OptionFields(TypedDict, total=False):
     timeout: float | None
     limit: float | None
     soft_limit: float | None
+    retry: Fail | Retry | Requeue | None
     copy_state: bool | None
     priority: Literal[-1, 0, 1] | None
     delay: float | None

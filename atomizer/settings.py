@@ -85,14 +85,21 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Seconds that the first connection of a conductor may take until starting fails."""
     cancel_grace: Seconds = 2.0
     """Seconds that a cancelled atom has to come to its end until it is abandoned."""
+    retry_hold: Seconds = 10.0
+    """Seconds that an electron which failed is held at most until it is tried again here."""
+    poison_limit: Count = 5
+    """How often an electron may be delivered in vain (its node died, its connection broke) until it is given up on."""
     max_payload_bytes: Count = 8 * 1024 * 1024
     """The largest payload or result."""
     max_depth: Count = 32
     """How deep foreign JSON or MessagePack may be nested."""
     remember: Count = 10_000
-    """How many ids of cancelled electrons a node remembers, to refuse them when they come late."""
+    """How many electrons a node remembers: cancelled ones, to refuse them when they come late; answered ones, to give
+    the same answer when they come again."""
     remember_seconds: Seconds = 600.0
     """Seconds for which they are remembered."""
+    remember_bytes: CountOrNone = 16 * 1024 * 1024
+    """How much room all remembered answers have. One larger than its share (divided by `remember`) is not kept."""
     event_ring: Count = 1024
     """How many events a stream keeps for a slow reader before it drops the oldest."""
     backoff_first: Seconds = 0.05

@@ -7,12 +7,13 @@ deeper than its own fields are.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 from msgspec import Struct, structs
 
-from .properties import Failure
+from .failure import Failure
+from .trials import FailureMode, Trials
 
 __all__ = ("fields_of", "known", "tolerant")
 
@@ -33,17 +34,36 @@ def tolerant(struct: type[Struct]) -> type[Struct]:
 
 
 def fields_of(struct: type[Struct]) -> list[tuple[str, Any, Any]]:
-    """Return name, type and default of each field; where a struct stands in it, its twin does."""
-    return [(field.name, _TWINS.get(field.type, field.type), field.default) for field in structs.fields(struct)]
-
-
-_TWINS: dict[Any, Any] = {}
-_TWINS[Failure | None] = tolerant(Failure) | None
+    """Return name, type and default of each field; where structs stand in it, their twins do."""
+    return [(field.name, _FOR.get(field.type, field.type), field.default) for field in structs.fields(struct)]
 
 
 def known(struct: type[S], members: dict[str, Any]) -> S:
     """Make a struct of the members of its twin."""
-    failure = members.get("failure")
-    if failure is not None:
-        members["failure"] = Failure(**structs.asdict(failure))
-    return struct(**members)
+    return struct(**{name: _known(value) for name, value in members.items()})
+
+
+def _known(value: Any) -> Any:
+    if type(value) is tuple:
+        return tuple(_known(each) for each in cast("Any", value))
+    struct = _STRUCTS.get(cast("Any", type(value)))
+    return value if struct is None else known(struct, structs.asdict(value))
+
+
+_FOR: dict[Any, Any] = {}
+"""What stands in a twin for a field's type."""
+_STRUCTS: dict[type, type[Struct]] = {}
+"""Whose twins they are."""
+
+
+def _pair(struct: type[Struct]) -> None:
+    """Make the twin of a struct that stands in others, by itself, in a tuple, or not at all."""
+    written: Any = struct
+    twin: Any = tolerant(struct)
+    _STRUCTS[twin] = struct
+    _FOR.update({written: twin, written | None: twin | None, tuple[written, ...]: tuple[twin, ...]})
+
+
+for _inner in (Failure, FailureMode, Trials):
+    _pair(_inner)
+_FOR[next(field.type for field in structs.fields(Trials) if field.name == "failures")] = _FOR[tuple[Failure, ...]]

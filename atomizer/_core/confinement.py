@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
+from ..failure import Ending, FailureKind
 from ..payload import Payload
-from ..properties import Ending, FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from ..electron import Electron
-    from ..properties import Failure
+    from ..failure import Failure
     from ..registry import Registration
     from .children.processes import Taken
     from .flight import Flight

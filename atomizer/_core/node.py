@@ -15,22 +15,18 @@ from ..errors import AtomizerBug, Malformed, NotRunning
 from ..events import RuntimeFaulted
 from ..processors import usable_cpus
 from .alarm import Alarm
-from .answering import Answers
 from .at_once import AtOnce
 from .correlation import Correlation
-from .flights import Flights
 from .granting import Granting
 from .outbound import Outbound
-from .outcome import Outcomes
 from .pump import Pump
-from .remember import Remembered
 from .report import Report
 from .slots import Slots
-from .straight_line import StraightLine
 from .supervision import Link
 from .tasks import Tasks
 from .threads import Threads
 from .turns import Turns
+from .ways import make_ways
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +38,8 @@ if TYPE_CHECKING:
     from .broadcast import Broadcast
     from .children.processes import Processes
     from .flight import Flight
+    from .flights import Flights
+    from .straight_line import StraightLine
 
 __all__ = ("Node",)
 
@@ -265,35 +263,19 @@ class Node:
         await link.ready(self._settings.clock.monotonic() + self._settings.connect_patience)
 
     def _make_ways(self, make_bond: Callable[[Flight], Bond]) -> tuple[Flights, StraightLine]:
-        settings = self._settings
-        outcomes = Outcomes(self.name, settings)
-        answers = Answers(settings, outcomes, self.report)
-        cancelled = Remembered(settings.clock, most=settings.remember, seconds=settings.remember_seconds)
-        flights = Flights(
+        return make_ways(
+            self.name,
+            settings=self._settings,
             loop=self.loop,
-            settings=settings,
             registry=self._registry,
             broadcast=self._broadcast,
             report=self.report,
-            outcomes=outcomes,
-            answers=answers,
             alarm=self.alarm,
             tasks=self.tasks,
             threads=self.threads,
             turns=self.turns,
-            cancelled=cancelled,
             make_bond=make_bond,
             on_landed=self._moved.set,
-        )
-        return flights, StraightLine(
-            self.name,
-            settings=settings,
-            loop=self.loop,
-            flights=flights,
-            answers=answers,
-            alarm=self.alarm,
-            broadcast=self._broadcast,
-            cancelled=cancelled,
         )
 
     def _slot_freed(self) -> None:
@@ -316,12 +298,17 @@ class Node:
 
     def _is_hopeless(self) -> bool:
         """Whether waiting is in vain: somebody is in a hurry, or what is left waits for children that nobody runs."""
-        return self._hurried or (self._alone and all(flight.lends for flight in self.flights.under_way))
+
+        def is_stuck(flight: Flight) -> bool:
+            return flight.lends and flight.pausing is None
+
+        return self._hurried or (self._alone and all(is_stuck(flight) for flight in self.flights.under_way))
 
     def _give_back_waiting(self, link: Link | None = None) -> None:
-        """Give back what waits for its turn: of one conductor, or of all. Nothing of it has begun."""
+        """Give back what waits for its turn or its next attempt: of one conductor, or of all. Nothing of it runs."""
         for flight in tuple(self.flights.flying):
-            if flight.waits and link in (None, flight.link):
+            is_begun = not flight.waits and (flight.pausing is None or self._alone)
+            if not is_begun and link in (None, flight.link):
                 self.flights.tell(flight, Settlement.REQUEUE)
 
     async def _give_back(self) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..events import ElectronCancelled, ElectronExpired, ElectronFailed, ElectronRefused
-from ..properties import FailureKind
+from ..failure import FailureKind
 
 if TYPE_CHECKING:
     from ..events import Event
-    from ..properties import Failure, Properties
+    from ..failure import Failure
+    from ..properties import Properties
     from .broadcast import Broadcast
     from .flight import Flight
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from ..errors import SoftLimitReached
-from ..properties import Ending, FailureKind
+from ..failure import Ending, FailureKind
 from .disposition import failure_of
 from .soft_cancellation import SoftCancellation
 
 if TYPE_CHECKING:
     from ..electron import Electron
-    from ..properties import Failure
+    from ..failure import Failure
     from .flight import Flight
 
 __all__ = ("over_soft_limit", "soften")

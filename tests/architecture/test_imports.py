@@ -11,11 +11,11 @@ from tests.architecture.sources import Import, Module, imports_of, modules
 VALUES = (
     ("errors", "masking", "settings"),
     ("bounds", "json_values"),
-    ("electron", "properties", "control", "events", "options"),
-    ("tolerant", "kinds", "go_dialect", "native_json", "messagepack", "codec", "retry"),
+    ("failure", "trials", "electron", "properties", "envelope", "control", "retry", "events", "options"),
+    ("tolerant", "kinds", "go_dialect", "native_json", "messagepack", "codec"),
 )
 CONTRACT = ("cancellation", "conductor")
-DECIDERS = ("admission", "circle", "credit", "disposition", "lifecycle", "correlation", "remember")
+DECIDERS = ("admission", "circle", "credit", "disposition", "lifecycle", "correlation", "remember", "answered")
 """The pure part of the core: no clock, no loop, no wire."""
 
 WIRE = ("framing",)
@@ -47,9 +47,13 @@ LAYERS = (
         "_core.turns",
         "_core.outbound",
         "_core.flight",
+        "_core.letters",
         "_core.answering",
+        "_core.attempts",
+        "_core.reception",
         "_core.flights",
         "_core.straight_line",
+        "_core.ways",
         "_core.at_once",
         "_core.pump",
         "_core.standstill",

@@ -23,7 +23,8 @@ from atomizer.control import Cancel
 from atomizer.electron import RAW, Electron
 from atomizer.errors import Malformed
 from atomizer.events import ElectronFailed, ElectronProgressed, ElectronSent, UnknownEvent
-from atomizer.properties import Failure, Progress, Properties
+from atomizer.failure import Failure
+from atomizer.properties import Progress, Properties
 
 CHUNK = 60_000
 CHUNKS = 50 if os.environ.get("ATOMIZER_FUZZ") == "full" else 1

@@ -17,8 +17,11 @@ from atomizer import events
 from atomizer.codec import GO, MESSAGEPACK, NATIVE_JSON, decode_value, encode_value
 from atomizer.control import Cancel
 from atomizer.electron import JSON, RAW, Electron
+from atomizer.envelope import DeadLetter
 from atomizer.errors import Malformed
-from atomizer.properties import Failure, FailureKind, Progress, Properties
+from atomizer.failure import Failure, FailureKind
+from atomizer.properties import Finite, Progress, Properties
+from atomizer.trials import FailureMode, Trials
 
 if TYPE_CHECKING:
     from atomizer.events import Event
@@ -61,6 +64,7 @@ electrons = st.builds(
     trace=texts,
     reply=st.booleans(),
     soft_limit=st.none() | durations,
+    trials=st.none() | st.deferred(lambda: trials),
 )
 failures = st.builds(
     Failure,
@@ -71,6 +75,43 @@ failures = st.builds(
     attempts=st.integers(1, 2**40),
     node=texts,
     ending=texts,
+)
+modes = st.builds(
+    FailureMode,
+    kind=st.text(max_size=32),
+    attempts=st.integers(1, 2**31),
+    pause=durations,
+    growth=st.floats(1.0, 100.0),
+    jitter=st.floats(0.0, 1.0),
+    on=st.lists(texts, max_size=3).map(tuple),
+)
+trials = st.builds(
+    Trials,
+    mode=st.none() | modes,
+    failures=st.lists(failures, max_size=2).map(tuple),
+    passed_on=st.booleans(),
+    again=st.booleans(),
+    replayed=st.integers(0, 2**31),
+)
+dead_letters = st.builds(
+    DeadLetter,
+    electron_id=texts,
+    reason=st.text(max_size=64),
+    body=bodies,
+    content_type=content_types,
+    atom_id=texts,
+    route=texts,
+    conductor=texts,
+    node=texts,
+    sender=texts,
+    reply_to=texts,
+    key=texts,
+    priority=st.integers(-1, 1),
+    attempts=st.integers(0, 2**40),
+    failures=st.lists(failures, max_size=2).map(tuple),
+    trace=texts,
+    replayed=st.integers(0, 2**40),
+    died_ns=moments,
 )
 outcomes = st.tuples(bodies, st.none()) | st.tuples(st.just(b""), failures)
 properties = st.builds(
@@ -90,7 +131,7 @@ progress = st.builds(Progress, electron_id=texts, done=finite, total=st.none() |
 def event_of(kind: type[Event]) -> st.SearchStrategy[Event]:
     """Build events of a kind, each field by its type."""
     by_name: dict[str, st.SearchStrategy[Any]] = {"at_ns": moments, "done": finite, "total": st.none() | finite}
-    by_type: dict[Any, st.SearchStrategy[Any]] = {int: st.integers(0, 2**63 - 1)}
+    by_type: dict[Any, st.SearchStrategy[Any]] = {int: st.integers(0, 2**63 - 1), bool: st.booleans(), Finite: finite}
     fields = {member.name: by_name.get(member.name, by_type.get(member.type, texts)) for member in structs.fields(kind)}
     return st.builds(kind, **fields)
 
@@ -118,6 +159,12 @@ def test_control_arrives_as_it_was_sent(codec: Any, electron_id: str) -> None:
     assert codec.decode_control(codec.encode_control(Cancel(electron_id=electron_id))) == Cancel(
         electron_id=electron_id
     )
+
+
+@given(CODECS, dead_letters)
+def test_dead_letter_arrives_as_it_was_sent(codec: Any, letter: DeadLetter) -> None:
+    """Its body byte for byte, and all that went wrong."""
+    assert codec.decode_dead_letter(codec.encode_dead_letter(letter)) == letter
 
 
 @given(CODECS, batches)
@@ -170,7 +217,13 @@ def test_value_with_a_hole_is_never_sent_as_null(value: Any, number: float) -> N
 @given(CODECS, st.binary(max_size=200))
 def test_bytes_of_any_sort_are_read_or_malformed(codec: Any, body: bytes) -> None:
     """Nothing else ever comes out of a reader."""
-    for read in (codec.decode_electron, codec.decode_reply, codec.decode_control, codec.decode_events):
+    for read in (
+        codec.decode_electron,
+        codec.decode_reply,
+        codec.decode_control,
+        codec.decode_events,
+        codec.decode_dead_letter,
+    ):
         try:
             read(body)
         except Malformed as error:

@@ -15,7 +15,8 @@ from atomizer.control import Cancel
 from atomizer.electron import JSON, RAW, Electron
 from atomizer.errors import Malformed
 from atomizer.events import ElectronFailed, ElectronProgressed, ElectronSent, Event, UnknownEvent
-from atomizer.properties import Failure, Progress, Properties
+from atomizer.failure import Failure
+from atomizer.properties import Progress, Properties
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,8 @@ from msgspec import Raw, structs
 from atomizer.codec import GO, Unknown
 from atomizer.electron import JSON, RAW, Electron
 from atomizer.errors import Malformed
-from atomizer.properties import Failure, Progress, Properties
+from atomizer.failure import Failure
+from atomizer.properties import Progress, Properties
 
 WIRE = Path(__file__).parent.parent / "wire"
 VECTORS: dict[str, list[dict[str, Any]]] = {

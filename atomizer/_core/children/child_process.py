@@ -13,7 +13,7 @@ import msgspec
 
 from ...cancellation import cleanup
 from ...electron import JSON, RAW
-from ...properties import Failure
+from ...failure import Failure
 from .channel import Channel
 from .death import ProcessDied, way_of_death
 from .framing import (

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from signal import Signals
 
-from ...properties import Failure, FailureKind
+from ...failure import Failure, FailureKind
 from .framing import CHANNEL_LOST
 
 __all__ = ("ProcessDied", "way_of_death")

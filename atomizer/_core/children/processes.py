@@ -26,7 +26,7 @@ from .launching import main_module
 from .main_module import refuse_while_loading
 
 if TYPE_CHECKING:
-    from ...properties import Failure
+    from ...failure import Failure
     from ..tasks import Tasks
 
 __all__ = ("Answer", "ProcessDied", "Processes", "Taken")

@@ -18,7 +18,7 @@ from msgspec import structs
 
 from ...electron import RAW, Electron
 from ...errors import Malformed, SoftLimitReached
-from ...properties import Failure, FailureKind
+from ...failure import Failure, FailureKind
 from ..disposition import failure_of, is_anothers, is_over_soft_limit, raised, result_too_large, sendable
 from .answer_line import AnswerLine
 from .framing import FAILURE, JSON_RESULT, LOAD, LOADED, RAW_RESULT, READY, ChildSettings, Request, read_request

@@ -12,8 +12,11 @@ from atomizer import events, go_dialect
 from atomizer.codec import GO, MESSAGEPACK, NATIVE_JSON, Codec
 from atomizer.control import Cancel
 from atomizer.electron import RAW, Electron
+from atomizer.envelope import DeadLetter
 from atomizer.events import ElectronFailed, ElectronProgressed, ElectronSent, UnknownEvent
-from atomizer.properties import Failure, Progress, Properties
+from atomizer.failure import Failure
+from atomizer.properties import Progress, Properties
+from atomizer.trials import FailureMode, Trials
 
 SCHEMA = Path(__file__).with_name("schema.json")
 BODIES = Path(__file__).with_name("bodies.json")
@@ -26,6 +29,9 @@ STRUCTS: tuple[Any, ...] = (
     Failure,
     Progress,
     Cancel,
+    FailureMode,
+    Trials,
+    DeadLetter,
     *(getattr(events, name) for name in events.__all__ if name != "Event"),
     NATIVE_JSON._electron.wire,  # type: ignore[attr-defined]
     NATIVE_JSON._properties.wire,  # type: ignore[attr-defined]
@@ -55,6 +61,34 @@ SAMPLES: dict[str, Any] = {
         reply=False,
     ),
     "electron, with a soft limit": Electron(id="i", atom_id="a.B", limit=2.5, soft_limit=2.0),
+    "electron, tried before": Electron(
+        id="i",
+        atom_id="a.B",
+        attempt=2,
+        trials=Trials(
+            mode=FailureMode(
+                kind="retry", attempts=3, pause=0.1, growth=2.0, jitter=0.5, on=("builtins.ConnectionError",)
+            ),
+            failures=(Failure(kind="failed", type="builtins.ConnectionError", message="away", node="n"),),
+            again=True,
+            replayed=1,
+        ),
+    ),
+    "dead letter": DeadLetter(
+        electron_id="i",
+        reason="failed",
+        body=b"\x00\xff",
+        content_type="application/vnd.atomizer.v1+msgpack",
+        atom_id="a.B",
+        route="a.B",
+        conductor="memory",
+        node="n",
+        sender="s",
+        attempts=2,
+        failures=(Failure(kind="failed", message="away", node="n"), Failure(kind="timed_out", node="n")),
+        replayed=1,
+        died_ns=1_800_000_000_000_000_000,
+    ),
     "properties, least": Properties(electron_id="i"),
     "properties, a result": Properties(
         electron_id="i",
@@ -140,6 +174,8 @@ def write(codec: Codec, value: Any) -> bytes:
         return codec.encode_electron(value)
     if isinstance(value, Properties | Progress):
         return codec.encode_reply(value)
+    if isinstance(value, DeadLetter):
+        return codec.encode_dead_letter(value)
     return codec.encode_control(value) if isinstance(value, Cancel) else codec.encode_events(value)
 
 
@@ -149,4 +185,6 @@ def read(codec: Codec, value: Any, body: bytes) -> object:
         return codec.decode_electron(body)
     if isinstance(value, Properties | Progress):
         return codec.decode_reply(body)
+    if isinstance(value, DeadLetter):
+        return codec.decode_dead_letter(body)
     return codec.decode_control(body) if isinstance(value, Cancel) else codec.decode_events(body)
