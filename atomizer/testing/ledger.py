@@ -30,8 +30,8 @@ class Ledger:
     The rules, at the level of one conductor:
 
     - Each delivery is settled at most once, by the connection that received it.
-    - An electron is acknowledged only when its answer was confirmed on the REPLY lane, unless it asked for none, or
-      nobody was there to take it.
+    - An electron is acknowledged only when its answer was confirmed on the REPLY lane, or a letter for it on the DEAD
+      lane, or a copy of it by the connection that holds it; unless it asked for no answer.
     - No delivery is rejected.
     - No connection holds more unsettled deliveries of a route than it gave credit for.
     - A connection that lives leaves no delivery unsettled when it is closed.
@@ -43,7 +43,7 @@ class Ledger:
         sent: The frames, in the order they were sent.
         received: The deliveries, in the order they came.
         settled: The settlements, in the order they were asked for.
-        answered: The ids of the electrons whose answer is confirmed, or certainly has no taker.
+        answered: The ids of the electrons whose answer is confirmed, or that lie among the dead letters.
     """
 
     def __init__(self, now: Callable[[], float] | None = None) -> None:
@@ -154,6 +154,7 @@ class Page:
         self._ledger = ledger
         self._unsettled: dict[int, Delivery] = {}  # by identity, which is theirs as long as they are in here
         self._over: dict[int, Delivery] = {}
+        self._copied: set[int] = set()  # likewise, of those that are held
         self._grants: dict[Route, _Grant] = {}
 
     def listening(self, route: Route, credit: int) -> None:
@@ -196,8 +197,8 @@ class Page:
         row.error = "" if error is None else f"{type(error).__name__}: {error}"
         if isinstance(error, ConductorBroken):
             self.is_broken = True
-        if isinstance(row, Sent) and row.is_answer and row.outcome in (Outcome.DONE, Outcome.NOBODY_THERE):
-            self._ledger.answered.add(row.id)
+        if isinstance(row, Sent) and row.outcome is Outcome.DONE:
+            self._note_confirmed(row)
 
     def note_death(self) -> None:
         """Note that the connection is dead."""
@@ -208,6 +209,12 @@ class Page:
         if not self.is_broken:
             for delivery in self._unsettled.values():
                 self._accuse(delivery, "was left unsettled when its connection was closed")
+
+    def _note_confirmed(self, row: Sent) -> None:
+        if row.is_answer or row.route.lane is Lane.DEAD:
+            self._ledger.answered.add(row.id)
+        elif row.route.lane is Lane.WORK:
+            self._copied.update(key for key, held in self._unsettled.items() if held.id == row.id)
 
     def _note_received(self, delivery: Delivery) -> None:
         row = Received(
@@ -254,7 +261,7 @@ class Page:
 
     def _owes_answer(self, delivery: Delivery) -> bool:
         wanted = delivery.route.lane is Lane.WORK and delivery.reply_to != ""
-        return wanted and delivery.id not in self._ledger.answered
+        return wanted and delivery.id not in self._ledger.answered and id(delivery) not in self._copied
 
     def _accuse(self, delivery: Delivery, verdict: str) -> None:
         self._ledger.accuse(f"{delivery.id!r} of {str(delivery.route)!r} {verdict} (connection {self.number})")

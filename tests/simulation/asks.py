@@ -8,7 +8,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from atomizer import FailureKind
 from atomizer.errors import AtomFailed, AtomUnknown, ConductorError
 
-from .atoms import ENDINGS, SPAWNERS, endless, parent, plain, raising, root, silent, single, slow, starter, stubborn
+from .atoms import (
+    ENDINGS,
+    SPAWNERS,
+    endless,
+    flaky,
+    homeless,
+    hopeless,
+    parent,
+    picky,
+    plain,
+    raising,
+    root,
+    silent,
+    single,
+    slow,
+    starter,
+    stubborn,
+    wanderer,
+)
 
 if TYPE_CHECKING:
     from random import Random
@@ -20,11 +38,27 @@ __all__ = ("BUSY", "Ask", "Doubts", "breach", "draw_ask", "draw_asks")
 BUSY = 2.0
 """Seconds in which a world's electrons are sent, and its accidents happen."""
 
-ASKED = {plain: 14, silent: 3, slow: 5, single: 2, parent: 3, root: 2, starter: 3, raising: 3, endless: 2, stubborn: 1}
+ASKED = {
+    plain: 10,
+    silent: 3,
+    slow: 4,
+    single: 2,
+    parent: 3,
+    root: 2,
+    starter: 3,
+    flaky: 3,
+    picky: 1,
+    hopeless: 1,
+    wanderer: 2,
+    homeless: 1,
+    raising: 2,
+    endless: 2,
+    stubborn: 1,
+}
 """How many of each are asked in a world, without the children."""
 
 LIMIT = 0.2
-MAY_HAVE_DEADLINE = (slow, single, parent, root)
+MAY_HAVE_DEADLINE = (slow, single, parent, root, hopeless, wanderer)
 
 
 class Ask(NamedTuple):
@@ -57,6 +91,10 @@ class Ask(NamedTuple):
         return self.atom.options(limit=LIMIT if self.atom in ENDINGS else None, timeout=self.timeout, id=self.id)
 
 
+TRIED = {raising: (1, 1), picky: (2, 2), hopeless: (3, 3), homeless: (3, 3)}
+"""How many attempts end in that failure at least (crashes among them), and how many of them may have failed so."""
+
+
 def draw_asks(chance: Random) -> list[Ask]:
     """Draw everything that is asked in a world; no two have the same number."""
     kinds = [atom for atom, times in ASKED.items() for _ in range(times)]
@@ -84,6 +122,8 @@ class Doubts(NamedTuple):
     """A time may come at which nobody takes electrons."""
     is_impatient: bool
     """Its nodes give up sending sooner than connections come back."""
+    is_poisonous: bool
+    """Its nodes give up on an electron that was delivered in vain a few times."""
 
 
 def breach(ask: Ask, outcome: object, doubts: Doubts) -> str:
@@ -109,6 +149,8 @@ def truth(ask: Ask) -> object:
         parent: 2 * (number + 100),
         root: number % 4 + 1,
         starter: number + 300,
+        flaky: number + 400,
+        wanderer: number + 500,
     }
     return values.get(ask.atom)
 
@@ -118,9 +160,20 @@ def _is_expected(ask: Ask, failure: Failure, doubts: Doubts) -> bool:
         return ask.cancel_after is not None
     if failure.kind in LATE:
         return ask.timeout is not None or (ask.atom in ENDINGS and failure.ending == ENDINGS[ask.atom])
-    if ask.atom is raising:
-        return (failure.type, failure.message) == ("builtins.ValueError", f"number {ask.number}")
+    if failure.kind == FailureKind.POISON:
+        return doubts.is_poisonous
+    if ask.atom in TRIED:
+        return _is_told_how_often(ask, failure)
+    if ask.atom is wanderer:
+        return ask.timeout is not None and failure.type == "builtins.ConnectionError"
     return ask.atom in SPAWNERS and failure.type in _of_children(ask, doubts)
+
+
+def _is_told_how_often(ask: Ask, failure: Failure) -> bool:
+    """Whether a failure says what was raised, and tells of as many attempts as there are to be, if there was time."""
+    least, most = TRIED[ask.atom]
+    is_told = (failure.type, failure.message) == ("builtins.ValueError", f"number {ask.number}")
+    return is_told and (failure.attempts >= least or ask.timeout is not None) and len(failure.earlier) < most
 
 
 def _of_children(ask: Ask, doubts: Doubts) -> tuple[str, ...]:
@@ -129,6 +182,7 @@ def _of_children(ask: Ask, doubts: Doubts) -> tuple[str, ...]:
         *(LATE_CHILD * (ask.timeout is not None)),
         *(IMPATIENT_CHILD * doubts.is_impatient),
         *(UNKNOWN_CHILD * doubts.may_have_nobody),
+        *(POISONED_CHILD * doubts.is_poisonous),
     )
     return (*types, FAILED_CHILD) if ask.atom is root and types else types  # its child may have failed so itself
 
@@ -137,4 +191,5 @@ LATE = (FailureKind.TIMED_OUT, FailureKind.EXPIRED, FailureKind.NO_ANSWER)
 UNKNOWN_CHILD = ("atomizer.errors.AtomUnknown",)
 IMPATIENT_CHILD = ("atomizer.errors.ConductorBroken", "atomizer.errors.ConductorUnavailable")
 LATE_CHILD = ("atomizer.errors.AtomTimedOut", "atomizer.errors.Expired", *IMPATIENT_CHILD)
+POISONED_CHILD = ("atomizer.errors.Poison",)
 FAILED_CHILD = "atomizer.errors.AtomFailed"

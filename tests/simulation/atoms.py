@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 
 import atomizer
-from atomizer import Bond, Ending, Lane, Route
+from atomizer import Bond, Ending, Lane, Options, Requeue, Retry, Route
 from atomizer.testing.clock import current_clock
 
 if TYPE_CHECKING:
@@ -19,13 +19,19 @@ __all__ = (
     "BAD",
     "ENDINGS",
     "LISTENER",
+    "MOST_RUNS",
     "NODE",
     "PLAIN",
+    "RETRIED",
     "ROUTES",
     "SLOW",
     "SPAWNERS",
     "endless",
+    "flaky",
+    "homeless",
+    "hopeless",
     "parent",
+    "picky",
     "plain",
     "present",
     "raising",
@@ -36,6 +42,7 @@ __all__ = (
     "starter",
     "stubborn",
     "surplus",
+    "wanderer",
 )
 
 
@@ -164,11 +171,59 @@ async def stubborn(bond: Bond, number: int) -> int:
         return number
 
 
+@atomizer.atom(id="world.flaky", route="world.retry", options=Options(retry=Retry(attempts=4, backoff=0.05)))
+async def flaky(bond: Bond, number: int) -> int:
+    """Fail up to twice, and then succeed."""
+    with running(bond):
+        if bond.attempt <= number % 3:
+            raise ConnectionError(f"attempt {bond.attempt}")
+        return number + 400
+
+
+@atomizer.atom(
+    id="world.picky", route="world.retry", options=Options(retry=Retry(attempts=4, backoff=0.1, on=(OSError,)))
+)
+async def picky(bond: Bond, number: int) -> int:
+    """Fail in a way that is worth another attempt, and then in one that is not."""
+    with running(bond):
+        if bond.attempt == 1:
+            await asyncio.sleep(0.05)
+            raise ConnectionError("attempt 1")
+        raise ValueError(f"number {number}")
+
+
+@atomizer.atom(id="world.hopeless", route="world.retry", options=Options(retry=Retry(attempts=3, backoff=0.05)))
+async def hopeless(bond: Bond, number: int) -> int:
+    """Fail each time."""
+    with running(bond):
+        raise ValueError(f"number {number}")
+
+
+@atomizer.atom(id="world.wanderer", route="world.retry", options=Options(retry=Requeue(attempts=4, delay=0.05)))
+async def wanderer(bond: Bond, number: int) -> int:
+    """Fail up to twice, each time on another node if there is one, and then succeed."""
+    with running(bond):
+        await asyncio.sleep(0.02)
+        if bond.attempt <= number % 3:
+            raise ConnectionError(f"attempt {bond.attempt}")
+        return number + 500
+
+
+@atomizer.atom(id="world.homeless", route="world.retry", options=Options(retry=Requeue(attempts=3)))
+async def homeless(bond: Bond, number: int) -> int:
+    """Fail everywhere."""
+    with running(bond):
+        raise ValueError(f"number {number}")
+
+
 PLAIN = (plain, silent)
 SLOW = (slow, single)
 SPAWNERS = (parent, root, starter)
+RETRIED = (flaky, picky, hopeless, wanderer, homeless)
 BAD = (raising, endless, stubborn)
-ATOMS = (*PLAIN, present, surplus, *SLOW, *SPAWNERS, *BAD)
+ATOMS = (*PLAIN, present, surplus, *SLOW, *SPAWNERS, *RETRIED, *BAD)
 ROUTES = tuple(Route(Lane.WORK, name) for name in dict.fromkeys(atom.route for atom in ATOMS))
+MOST_RUNS = {flaky.atom_id: 3, picky.atom_id: 2, hopeless.atom_id: 3}
+"""How often one delivery may run, where that is more than once."""
 ENDINGS = {endless: Ending.STOPPED, stubborn: Ending.ABANDONED}
 """How those come to their end that run over their limit."""

@@ -7,15 +7,17 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from atomizer import Lane, events
+from atomizer.testing.record import Outcome
 
 from .asks import BUSY
-from .atoms import ROUTES, silent
+from .atoms import MOST_RUNS, ROUTES, silent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from atomizer import Atomizer, EventStream
 
+    from .letters import Letters
     from .stranger import Stranger
     from .world import World
 
@@ -28,9 +30,10 @@ LATE_TO_SETTLE = "left unsettled"
 class Promises:
     """Looks at a world, and accuses whoever breaks a promise."""
 
-    def __init__(self, world: World, odd: Stranger) -> None:
+    def __init__(self, world: World, odd: Stranger, read: Letters) -> None:
         self._world = world
         self._odd = odd
+        self._read = read
 
     async def look_on(self) -> None:
         """I10: look now and then, while everything goes wrong, whether all that may grow stays bounded."""
@@ -52,7 +55,7 @@ class Promises:
             if restless:
                 world.accuse(f"I10: {runtime!r} is not at rest: {restless}")
             self._check_bounds(runtime)
-        for number in world.owed - world.done_in_silence:
+        for number in world.owed - world.done_in_silence - self._read.numbers_of_silent():
             world.accuse(f"I1: {silent.atom_id}({number}) was accepted and not done")
         self._odd.check()
         self._check_queues()
@@ -69,6 +72,7 @@ class Promises:
         for stream, buffer in world.streams:
             await self._check_stream(stream, buffer)
         self._check_starts()
+        self._check_accepted()
 
     async def _check_stream(self, stream: EventStream, buffer: int) -> None:
         """I10: look whether it has kept too much, and whether it tells of a fault of the runtime's own."""
@@ -80,11 +84,23 @@ class Promises:
                 self._world.accuse(f"{event.node}: {event}")
 
     def _check_starts(self) -> None:
-        """I3: nothing runs more often than it is delivered."""
+        """I3: nothing runs more often than it is delivered, and tried where it is."""
         received = Counter(row.id for row in self._world.ledger.received if row.route.lane is Lane.WORK)
-        for id, times in self._world.starts.items():
-            if times > received[id]:
+        for (id, atom_id), times in self._world.starts.items():
+            most = received[id] * MOST_RUNS.get(atom_id, 1)
+            if times > most:
                 self._world.accuse(f"I3: {id} was delivered {received[id]} times, and run {times} times")
+
+    def _check_accepted(self) -> None:
+        """I1: whatever was accepted has an answer that was confirmed, or lies among the dead letters."""
+        world, read = self._world, self._read
+        sent = [row for row in world.ledger.sent if row.outcome is Outcome.DONE]
+        accepted = dict.fromkeys(row.id for row in sent if row.route.lane is Lane.WORK)
+        answered = {row.id for row in sent if row.is_answer}
+        silent_ones = {id for id, atom_id in world.starts if atom_id == silent.atom_id}
+        for id in accepted:
+            if id not in answered and id not in silent_ones and id not in read.dead and id not in read.unclaimed:
+                world.accuse(f"I1: {id} was accepted, and there is no trace of it")
 
     def _check_queues(self) -> None:
         for route in ROUTES:

@@ -18,13 +18,14 @@ from atomizer import Atomizer, MemoryConductor, Settings
 from atomizer.codec import MESSAGEPACK, NATIVE_JSON
 from atomizer.errors import ConductorUnavailable
 from atomizer.testing import clock
-from atomizer.testing.faults import FaultyConductor
+from atomizer.testing.faults import FaultKind, FaultyConductor
 from atomizer.testing.record import Ledger, RecordingConductor
 
 from .accidents import FAULTS, LEAVING, Accident, draw_accidents, draw_plan
 from .askers import Asker, ask_and_leave
 from .asks import Doubts, draw_ask, draw_asks
 from .atoms import ATOMS, LISTENER, NODE, plain
+from .letters import letters
 from .places import Place
 from .promises import Promises
 from .running import Running
@@ -74,8 +75,8 @@ class World:
 
     Attributes:
         violations: The promises that were broken, one sentence each.
-        starts: How often each electron's atom has begun.
-        at_work: How many of a singleton run, by node and atom.
+        starts: How often each electron has been begun, by its id and its atom's.
+        at_work: How many of an electron, or of a singleton, run: by node and id.
         deadlines: When electrons are to be over, by id.
         owed: The numbers of what must be done, though nobody is told.
         happened: How many accidents there were.
@@ -90,7 +91,7 @@ class World:
         self.ledger = Ledger()
         self.inner_ledger = Ledger()
         self.plan = draw_plan(seed)
-        self.starts: Counter[str] = Counter()
+        self.starts: Counter[tuple[str, str]] = Counter()
         self.at_work: Counter[tuple[str, str]] = Counter()
         self.deadlines: dict[str, float] = {}
         self.owed: set[int] = set()
@@ -112,6 +113,7 @@ class World:
         self.is_watched = chance.random() < 0.4  # whoever is not goes the straight line
         self.is_seen_from_inside = chance.random() < 0.25
         self.patience = chance.choice((100.0, 100.0, 0.3))
+        self.poison_limit = chance.choice((1, 1_000, 1_000))
         self.nodes = [Place(self, f"node-{index}") for index in range(3)]
         asks = draw_asks(chance)
         self.askers = [Asker(self, f"asker-{index}", asks[index::2]) for index in range(2)]
@@ -120,6 +122,7 @@ class World:
         self.doubts = Doubts(
             may_have_nobody=any(accident.what in LEAVING for accident in self.accidents),  # the last may be one of them
             is_impatient=self.patience < 1,
+            is_poisonous=self.poison_limit == 1,
         )
 
     def __repr__(self) -> str:
@@ -135,6 +138,10 @@ class World:
         """Write down that a promise was broken."""
         self.violations.append(sentence)
 
+    def was_duplicated(self, electron_id: str) -> bool:
+        """Whether a fault doubled an electron without a mark on it, as no transport may."""
+        return any(each.electron_id == electron_id and each.kind == FaultKind.DUPLICATE for each in self.plan.injected)
+
     def wire(self) -> Wire:
         """Make a way to the hub for one runtime."""
         inside = RecordingConductor(self.hub, self.inner_ledger) if self.is_seen_from_inside else self.hub
@@ -147,8 +154,8 @@ class World:
         self.ledger.now = self.inner_ledger.now = clock.monotonic
         LISTENER.set(self)
         asyncio.get_running_loop().set_exception_handler(self._hear)
-        async with asyncio.timeout(AGE), stranger(self) as odd:
-            promises = Promises(self, odd)
+        async with asyncio.timeout(AGE), stranger(self) as odd, letters(self) as read:
+            promises = Promises(self, odd, read)
             async with asyncio.TaskGroup() as group:
                 for place in self.nodes:
                     await place.start(group)
@@ -226,7 +233,7 @@ class World:
             send_patience=self.patience if serve else 100.0,
             connect_patience=5.0,
             cancel_grace=CANCEL_GRACE,
-            poison_limit=1_000,
+            poison_limit=self.poison_limit,
             remember=self.remember,
             backoff_first=0.01,
             backoff_most=0.2,
