@@ -235,8 +235,22 @@ async def test_no_violation_when_nobody_wants_the_answer() -> None:
 
 
 @on_virtual_time
-async def test_no_violation_when_nobody_is_there_for_the_answer() -> None:
-    """A refusal for certain is as good as a confirm."""
+async def test_no_violation_when_nobody_is_there_for_the_answer_and_it_lies_among_the_dead_letters() -> None:
+    """A letter that is confirmed is as good as a reply that is."""
+    conductor = RecordingConductor(MemoryConductor())
+    async with conductor.connect() as connection:
+        delivery = await receive_one(connection)
+        with pytest.raises(NobodyThere):
+            await connection.send(reply())
+        await connection.send(Frame(Route(Lane.DEAD, "unclaimed"), b"a letter", JSON, delivery.id))
+        await connection.settle(delivery, ACK)
+
+    assert conductor.ledger.violations() == []
+
+
+@on_virtual_time
+async def test_a_violation_when_nobody_is_there_for_the_answer_and_nothing_lies_among_the_dead_letters() -> None:
+    """A refusal for certain leaves no trace of the electron."""
     conductor = RecordingConductor(MemoryConductor())
     async with conductor.connect() as connection:
         delivery = await receive_one(connection)
@@ -244,7 +258,21 @@ async def test_no_violation_when_nobody_is_there_for_the_answer() -> None:
             await connection.send(reply())
         await connection.settle(delivery, ACK)
 
-    assert conductor.ledger.violations() == []
+    assert len(conductor.ledger.violations()) == 1
+
+
+@pytest.mark.parametrize(("attempt", "violations"), [(1, 1), (2, 0)])
+@on_virtual_time
+async def test_a_confirmed_copy_is_an_answer_if_it_goes_on_from_there(attempt: int, violations: int) -> None:
+    """The next attempt takes the place of one that failed; the same one sent again is no answer."""
+    conductor = RecordingConductor(MemoryConductor())
+    async with conductor.connect() as connection:
+        delivery = await receive_one(connection)
+        copy = MESSAGEPACK.encode_electron(Electron(id=delivery.id, atom_id="add", sender="asker", attempt=attempt))
+        await connection.send(Frame(delivery.route, copy, MESSAGEPACK.content_type, delivery.id, reply_to="asker"))
+        await connection.settle(delivery, ACK)
+
+    assert len(conductor.ledger.violations()) == violations
 
 
 @on_virtual_time
