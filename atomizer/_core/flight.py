@@ -83,6 +83,7 @@ class Flight(Struct, eq=False):
         pausing: Resolved when it is told to stop, while it waits for its next attempt.
         joins: The flight of the same electron that answers for this one too.
         joined: The flights that it answers for.
+        copy: What was sent in the place of its electron: that is under way on its own, and joins nothing here.
     """
 
     link: Link
@@ -110,6 +111,7 @@ class Flight(Struct, eq=False):
     pausing: asyncio.Future[None] | None = None
     joins: Flight | None = None
     joined: list[Flight] | None = None
+    copy: Electron | None = None
 
     @property
     def is_answered(self) -> bool:

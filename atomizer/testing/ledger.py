@@ -104,6 +104,8 @@ class Sent(Struct, kw_only=True):
     route: Route
     id: str
     """The electron's id."""
+    reply_to: str
+    """The node that waits for the answer; empty if none does."""
     is_answer: bool
     """Whether it is on the REPLY lane and ends an electron: properties, not progress."""
     at: float
@@ -180,6 +182,7 @@ class Page:
             connection=self.number,
             route=frame.to,
             id=frame.id,
+            reply_to=frame.reply_to,
             is_answer=_is_answer(frame),
             stage=_stage(frame) if frame.id in self._ledger.taken else None,
             at=self._ledger.now(),

@@ -28,10 +28,16 @@ def _rows(world: World) -> Iterator[tuple[float, str, str]]:
     for fault in world.plan.injected:
         yield fault.at, fault.electron_id, f"FAULT {fault.kind} at {fault.step} {fault.nth}"
     for sent in world.ledger.sent:
-        yield sent.at, sent.id, f"sent {sent.route} over {sent.connection}, {sent.outcome} {sent.error}"
+        how = f"{sent.outcome} {_told(sent.error)}"
+        yield sent.at, sent.id, f"sent {sent.route} over {sent.connection}, {how}"
     for received in world.ledger.received:
         count = f"count {received.count}, {'again' if received.redelivered else 'first'}"
         yield received.at, received.id, f"received {received.route} over {received.connection}, {count}"
     for settled in world.ledger.settled:
-        how = f"{settled.outcome} {settled.error}"
+        how = f"{settled.outcome} {_told(settled.error)}"
         yield settled.at, settled.id, f"{settled.settlement.value} over {settled.connection}, {how}"
+
+
+def _told(error: str) -> str:
+    """Leave out where in memory the scope lay that cancelled a call."""
+    return "CancelledError" if error.startswith("CancelledError") else error

@@ -95,11 +95,10 @@ class Promises:
         """I1: whatever was accepted has an answer that was confirmed, or lies among the dead letters."""
         world, read = self._world, self._read
         sent = [row for row in world.ledger.sent if row.outcome is Outcome.DONE]
-        accepted = dict.fromkeys(row.id for row in sent if row.route.lane is Lane.WORK)
+        accepted = dict.fromkeys(row.id for row in sent if row.route.lane is Lane.WORK and row.reply_to)
         answered = {row.id for row in sent if row.is_answer}
-        silent_ones = {id for id, atom_id in world.starts if atom_id == silent.atom_id}
         for id in accepted:
-            if id not in answered and id not in silent_ones and id not in read.dead and id not in read.unclaimed:
+            if id not in answered and id not in read.dead and id not in read.unclaimed:
                 world.accuse(f"I1: {id} was accepted, and there is no trace of it")
 
     def _check_queues(self) -> None:

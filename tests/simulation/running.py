@@ -54,8 +54,8 @@ class Running:
         attempt, failed = bond.attempt, len(bond.failures)
         if attempt <= failed:
             world.accuse(f"I8: attempt {attempt} of {bond!r} comes after {failed} that failed")
-        if attempt - failed > world.poison_limit + 1:
-            world.accuse(f"I8: {bond!r} runs, and was delivered in vain {attempt - failed - 1} times")
+        if not failed and attempt - 1 > world.poison_limit:  # a copy is counted anew
+            world.accuse(f"I8: {bond!r} runs, and was delivered in vain {attempt - 1} times")
 
     def _count(self, more: int) -> None:
         """I3: look that no electron runs twice at once on one node, nor do two of a singleton."""

@@ -54,9 +54,11 @@ class Stranger:
 
     def check(self) -> None:
         """I1: look whether everything was answered, and as what it is."""
+        may_be = {FailureKind.POISON} if self._world.doubts.is_poisonous else set[str]()
         for id, kind in self._owed.items():
-            if self._kinds.get(id) != {kind}:
-                self._world.accuse(f"I1: the stranger's {id!r} was answered by {self._kinds.get(id)}")
+            kinds = self._kinds.get(id, set())
+            if not kinds or not kinds <= {kind, *may_be}:
+                self._world.accuse(f"I1: the stranger's {id!r} was answered by {kinds}")
 
     async def _send(self, id: str, body: bytes, content_type: str, kind: str) -> None:
         await asyncio.sleep(self._world.chance.uniform(0, BUSY / 3))
