@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from atomizer import MemoryConductor
+from atomizer import Electron, MemoryConductor
+from atomizer.codec import MESSAGEPACK
 from atomizer.conductor import Delivery, Frame, Lane, Route, Settlement
 from atomizer.errors import ConductorBroken, NobodyThere, TooLarge
 from atomizer.testing.bench import Bench
@@ -38,6 +39,12 @@ async def receive_one(connection: Connection, *, reply_to: str = "asker") -> Del
     await connection.listen(WORK, 1)
     await connection.send(work(reply_to=reply_to))
     return await connection.receive(Lane.WORK)
+
+
+def attempt_of(id: str, attempt: int) -> Frame:
+    """The frame of an electron that somebody waits for."""
+    electron = Electron(id=id, atom_id="add", sender="asker", attempt=attempt)
+    return Frame(WORK, MESSAGEPACK.encode_electron(electron), MESSAGEPACK.content_type, id, reply_to="asker")
 
 
 # What is written
@@ -242,7 +249,7 @@ async def test_no_violation_when_nobody_is_there_for_the_answer_and_it_lies_amon
         delivery = await receive_one(connection)
         with pytest.raises(NobodyThere):
             await connection.send(reply())
-        await connection.send(Frame(Route(Lane.DEAD, "unclaimed"), b"a letter", JSON, delivery.id))
+        await connection.send(Frame(Route(Lane.DEAD, "unclaimed"), b"a letter", "text/plain", delivery.id))
         await connection.settle(delivery, ACK)
 
     assert conductor.ledger.violations() == []
@@ -267,9 +274,10 @@ async def test_a_confirmed_copy_is_an_answer_if_it_goes_on_from_there(attempt: i
     """The next attempt takes the place of one that failed; the same one sent again is no answer."""
     conductor = RecordingConductor(MemoryConductor())
     async with conductor.connect() as connection:
-        delivery = await receive_one(connection)
-        copy = MESSAGEPACK.encode_electron(Electron(id=delivery.id, atom_id="add", sender="asker", attempt=attempt))
-        await connection.send(Frame(delivery.route, copy, MESSAGEPACK.content_type, delivery.id, reply_to="asker"))
+        await connection.listen(WORK, 1)
+        await connection.send(attempt_of("e1", 1))
+        delivery = await connection.receive(Lane.WORK)
+        await connection.send(attempt_of("e1", attempt))
         await connection.settle(delivery, ACK)
 
     assert len(conductor.ledger.violations()) == violations
