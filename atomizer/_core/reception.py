@@ -128,11 +128,10 @@ class Reception:
         return done is not None
 
     def _running(self, electron: Electron) -> Flight | None:
-        """Return the flight of an electron that is under way here, and will be answered; its copy is not its own."""
+        """Return the flight of an electron that is under way here, and will be answered."""
         for flight in self._departures.flying:
-            if flight.electron is None or flight.electron.id != electron.id or flight.is_answered:
-                continue
-            if flight.copy is None or stage_of(electron) < stage_of(flight.copy):
+            here = flight.electron
+            if here is not None and here.id == electron.id and _answers_for(flight, here, electron):
                 return flight
         return None
 
@@ -167,6 +166,13 @@ class Reception:
         is_unknown = refusal.kind is FailureKind.UNKNOWN_ATOM
         message = self._registry.miss(electron.atom_id) if is_unknown else refusal.message
         return self._departures.refuse(flight, refusal.kind, message)
+
+
+def _answers_for(flight: Flight, here: Electron, electron: Electron) -> bool:
+    """Whether what becomes of a flight goes for an electron that came later: it may be further on than that."""
+    if flight.copy is not None:
+        return not flight.is_answered and stage_of(electron) < stage_of(flight.copy)
+    return not flight.is_answered and (flight.verdict is None or stage_of(electron) <= stage_of(here))
 
 
 def _may_be_known(trials: Trials | None) -> bool:

@@ -60,6 +60,8 @@ class Asker:
             world.accuse(f"I9: {ask} was answered after {took:g} s")
         if reason := breach(ask, outcome, world.doubts):
             world.accuse(f"{reason}: {ask} ended in {outcome!r}")
+        if isinstance(outcome, AtomFailed) and ask.timeout is None and not world.doubts.is_impatient:
+            world.note_failure(outcome)
         if ask.atom is starter and not isinstance(outcome, BaseException):
             world.owed.add(ask.number)
 

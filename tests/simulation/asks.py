@@ -57,6 +57,7 @@ ASKED = {
 }
 """How many of each are asked in a world, without the children."""
 
+SHARED = (slow, hopeless)
 LIMIT = 0.2
 MAY_HAVE_DEADLINE = (slow, single, parent, root, hopeless, wanderer)
 
@@ -70,6 +71,8 @@ class Ask(NamedTuple):
     by_run: bool
     timeout: float | None
     cancel_after: float | None
+    is_shared: bool = False
+    """The other asker asks the same under the same id."""
 
     def __str__(self) -> str:
         timeout = "" if self.timeout is None else f", timeout {self.timeout:.3f}"
@@ -78,15 +81,15 @@ class Ask(NamedTuple):
 
     @property
     def id(self) -> str | None:
-        """The id of an electron that has a deadline: its world knows it by that."""
-        return None if self.timeout is None else f"{self.atom.__name__}-{self.number}"
+        """The id of an electron that has a deadline, for its world knows it by that, or of one that is shared."""
+        return f"{self.atom.__name__}-{self.number}" if self.timeout is not None or self.is_shared else None
 
     @property
     def target(self) -> Any:
         """The atom, with the options of this call."""
         if self.atom is silent:
             return silent.options(reply=False)
-        if self.atom not in ENDINGS and self.timeout is None:
+        if self.atom not in ENDINGS and self.id is None:
             return self.atom  # nothing said of it at all
         return self.atom.options(limit=LIMIT if self.atom in ENDINGS else None, timeout=self.timeout, id=self.id)
 
@@ -96,9 +99,17 @@ TRIED = {raising: (1, 1), picky: (2, 2), hopeless: (3, 3), homeless: (3, 3)}
 
 
 def draw_asks(chance: Random) -> list[Ask]:
-    """Draw everything that is asked in a world; no two have the same number."""
+    """
+    Draw everything that is asked in a world, by the askers in turn.
+
+    No two have the same number, but for those that both askers ask under the same id.
+    """
     kinds = [atom for atom, times in ASKED.items() for _ in range(times)]
-    return [draw_ask(chance, atom, 100 * place) for place, atom in enumerate(kinds)]
+    asks = [draw_ask(chance, atom, 100 * place) for place, atom in enumerate(kinds)]
+    for place, atom in enumerate(SHARED, len(asks)):
+        ask = draw_ask(chance, atom, 100 * place)._replace(timeout=None, cancel_after=None, is_shared=True)
+        asks += [ask, ask._replace(at=chance.uniform(0, BUSY))]
+    return asks
 
 
 def draw_ask(chance: Random, atom: Any, above: int) -> Ask:

@@ -196,6 +196,81 @@ BUGS = {
         "        assert most is not None  # noqa: S101  # only such an atom has one\n",
         "        most = 2\n",
     ),
+    "takes a copy for what it goes on for": Bug(
+        "_core/reception.py",
+        "        return not flight.is_answered and stage_of(electron) < stage_of(flight.copy)\n",
+        "        return not flight.is_answered\n",
+    ),
+    "takes an electron for one of which it remembers less": Bug(
+        "_core/reception.py",
+        "    return not flight.is_answered and (flight.verdict is None or stage_of(electron) <= stage_of(here))\n",
+        "    return not flight.is_answered\n",
+    ),
+    "settles what joined with a copy that is behind it": Bug(
+        "_core/answering.py",
+        "        if copy is not None and electron is not None and stage_of(electron) >= stage_of(copy):\n",
+        "        if copy is not None and electron is None:\n",
+    ),
+    "forgets what joined": Bug(
+        "_core/answering.py",
+        "            while flight.joined:\n",
+        "            while flight.joined and flight.abandoned:\n",
+    ),
+    "acknowledges what joined before it is answered": Bug(
+        "_core/reception.py",
+        "            running.joined = [*(running.joined or ()), flight]\n",
+        "            flight.link.settle_nowait(flight.connection, delivery, Verdict().settlement)\n",
+    ),
+    "loses the count of attempts": Bug(
+        "_core/attempts.py",
+        "    return replace(electron, attempt=electron.attempt + 1, trials",
+        "    return replace(electron, attempt=electron.attempt, trials",
+    ),
+    "counts an attempt twice": Bug(
+        "_core/attempts.py",
+        "    return replace(electron, attempt=electron.attempt + 1, trials",
+        "    return replace(electron, attempt=electron.attempt + 2, trials",
+    ),
+    "tries everything again": Bug(
+        "retry.py",
+        "    return not mode.on or not set(mode.on).isdisjoint(names)\n",
+        "    return True\n",
+    ),
+    "acknowledges a requeued electron without its copy": Bug(
+        "_core/answering.py",
+        "        if left.letter is not None or left.copy is not None or flight.joined is not None:\n",
+        "        if left.letter is not None or flight.joined is not None:\n",
+    ),
+    "does not wait for the confirm of a copy": Bug(
+        "_core/answering.py",
+        "            await self._send_copy(flight, verdict.copy, verdict.delay)\n",
+        '            __import__("asyncio").ensure_future(self._send_copy(flight, verdict.copy, verdict.delay))\n',
+    ),
+    "remembers a copy before it is confirmed": Bug(
+        "_core/answering.py",
+        "            await self._send_all(flight, left)\n",
+        "            self._remember(flight, left)\n            await self._send_all(flight, left)\n",
+    ),
+    "writes no dead letters": Bug(
+        "_core/disposition.py",
+        "    return kind in _ALWAYS_DEAD or not is_awaited or (kind in _RAN and properties.attempt > 1)\n",
+        "    return False\n",
+    ),
+    "drops what nobody takes": Bug(
+        "_core/answering.py",
+        "            await self._bury(flight, UNCLAIMED, unclaimed_letter(flight, frame))\n",
+        "            return\n",
+    ),
+    "runs what is poison": Bug(
+        "_core/admission.py",
+        "    if count > poison_limit:\n",
+        "    if count > poison_limit + 10:\n",
+    ),
+    "takes every second delivery for poison": Bug(
+        "_core/admission.py",
+        "    if count > poison_limit:\n",
+        "    if count:\n",
+    ),
 }
 
 

@@ -97,6 +97,8 @@ class Promises:
         sent = [row for row in world.ledger.sent if row.outcome is Outcome.DONE]
         accepted = dict.fromkeys(row.id for row in sent if row.route.lane is Lane.WORK and row.reply_to)
         answered = {row.id for row in sent if row.is_answer}
+        for id in sorted(world.given_up - read.dead.keys()):
+            world.accuse(f"I1: {id} was given up on, and is not among the dead letters")
         for id in accepted:
             if id not in answered and id not in read.dead and id not in read.unclaimed:
                 world.accuse(f"I1: {id} was accepted, and there is no trace of it")

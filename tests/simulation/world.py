@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from atomizer import Atomizer, MemoryConductor, Settings
+from atomizer import Atomizer, FailureKind, MemoryConductor, Settings
 from atomizer.codec import MESSAGEPACK, NATIVE_JSON
 from atomizer.errors import ConductorUnavailable
 from atomizer.testing import clock
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from atomizer import Bond, EventStream, Route
+    from atomizer.errors import AtomFailed
     from atomizer.testing.clock import VirtualClock
 
 __all__ = ("World", "live")
@@ -78,6 +79,7 @@ class World:
         starts: How often each electron has been begun, by its id and its atom's.
         at_work: How many of an electron, or of a singleton, run: by node and id.
         deadlines: When electrons are to be over, by id.
+        given_up: The ids of what was given up on, and answered.
         owed: The numbers of what must be done, though nobody is told.
         happened: How many accidents there were.
     """
@@ -95,6 +97,7 @@ class World:
         self.at_work: Counter[tuple[str, str]] = Counter()
         self.deadlines: dict[str, float] = {}
         self.owed: set[int] = set()
+        self.given_up: set[str] = set()
         self.done_in_silence: set[int] = set()
         self.happened = 0
         self.streams: list[tuple[EventStream, int]] = []  # and how much they may keep
@@ -137,6 +140,12 @@ class World:
     def accuse(self, sentence: str) -> None:
         """Write down that a promise was broken."""
         self.violations.append(sentence)
+
+    def note_failure(self, error: AtomFailed) -> None:
+        """Write down what is to lie among the dead letters too: it was tried more than once, or was poison."""
+        kind = error.failure.kind
+        if kind == FailureKind.POISON or (kind == FailureKind.FAILED and error.failure.attempts > 1):
+            self.given_up.add(error.electron_id)
 
     def was_duplicated(self, electron_id: str) -> bool:
         """Whether a fault doubled an electron without a mark on it, as no transport may."""

@@ -18,6 +18,7 @@ from tests.faults.peer import peer_on
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+LATER = FailureMode(kind="requeue", attempts=3, pause=1.5)
 begun: list[tuple[int, bool, float | None]] = []
 
 
@@ -81,6 +82,23 @@ def test_a_copy_that_is_further_on_than_the_one_it_joined_is_not_acknowledged_wi
 
     assert result == 3
     assert settled[:2] == [Settlement.ACK, Settlement.REQUEUE]
+
+
+def test_a_copy_that_comes_while_an_older_one_is_recalled_is_run() -> None:
+    """I1: what was done before it is no answer to it."""
+
+    async def main(clock: VirtualClock) -> int:
+        hub = MemoryConductor()
+        late = on(hub, lambda step, nth: FaultKind.DELAY if (step, nth) == (Step.SETTLE, 2) else None, clock=clock)
+        async with peer_on(hub) as peer, late:
+            old = Electron(id="e", atom_id="copies.moving", attempt=1, trials=Trials(again=True, mode=LATER))
+            await peer.send(old)
+            await asyncio.sleep(1)
+            await peer.send(old)
+            await asyncio.sleep(8.5)
+            return int((await peer.outcome()).value())
+
+    assert run(main) == 3
 
 
 def test_nodes_full_of_copies_for_a_route_that_is_full_go_on() -> None:
