@@ -85,6 +85,7 @@ class Flight(Struct, eq=False):
         joins: The flight of the same electron that answers for this one too.
         joined: The flights that it answers for.
         progress: How far its atom is, as it told last.
+        copy: What was sent in the place of its electron: that is under way on its own, and joins nothing here.
     """
 
     link: Link
@@ -113,6 +114,7 @@ class Flight(Struct, eq=False):
     joins: Flight | None = None
     joined: list[Flight] | None = None
     progress: Progress | None = None
+    copy: Electron | None = None
 
     @property
     def is_answered(self) -> bool:
