@@ -14,6 +14,7 @@ Every exception of atomizer, in one tree.
     ├── RegistrationRefused        the caller's fault: what was registered cannot be
     ├── Malformed                  bytes that are no electron, properties, …
     ├── NotRunning                 the runtime is not open (any more)
+    ├── LetterUnknown              no dead letter of that electron lies there
     ├── NoReplyAsked               the electron was sent with `reply=False`: no outcome will come
     ├── EventsEnded                a stream of events ended without the one that was waited for
     ├── TooManyWaiting             too many atoms wait for children on this node
@@ -56,6 +57,7 @@ __all__ = (
     "ConductorUnknown",
     "EventsEnded",
     "Expired",
+    "LetterUnknown",
     "Malformed",
     "NoReplyAsked",
     "NobodyThere",
@@ -162,6 +164,10 @@ class Malformed(AtomizerError):
 
 class NotRunning(AtomizerError):
     """The runtime is not open: it was not entered yet, or it has stopped."""
+
+
+class LetterUnknown(AtomizerError):
+    """No letter of that electron lies in that dead-letter place; the message names the nearest ones."""
 
 
 class NoReplyAsked(AtomizerError):

@@ -7,6 +7,7 @@ import os
 import re
 import socket
 from contextlib import nullcontext
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from ._core.broadcast import Broadcast, EventStream
@@ -17,15 +18,15 @@ from ._core.stopping import stopped_by_signals, to_its_end
 from .asker import Asker
 from .bond import Asking
 from .bonded import RunningBond
-from .bounds import bounds_of
 from .conductor import Conductor
+from .dead_letters import DeadLetters, Unclaimed
+from .dead_place import Office
 from .errors import NotRunning
 from .events import AtomRegistered, AtomUnregistered, RuntimeStarted, RuntimeStopped, RuntimeStopping
+from .first_conductor import conductors_of
 from .health import Health, Statistics, health_of
-from .memory import MemoryConductor
 from .options import NOTHING_SAID, Options
 from .registry import Registry, default_registry
-from .schemes import conductor_from_url
 from .settings import Settings
 from .telling import Telling
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from .handle import Handle
     from .results import Results
 
-__all__ = ("Atomizer", "EventStream", "with_room")
+__all__ = ("Atomizer", "EventStream")
 
 
 class Atomizer(Asking, Telling):
@@ -79,7 +80,7 @@ class Atomizer(Asking, Telling):
         for item in registrations:
             self._registry.register(item)
         self._alone = not (conductor or self._settings.url or self._registry.conductors)  # a hub of its own
-        self._conductors = _conductors(conductor, self._registry, self._settings)
+        self._conductors = conductors_of(conductor, self._registry, self._settings)
         self._options = options
         self._serve = serve
         self._state = State.NEW
@@ -231,6 +232,16 @@ class Atomizer(Asking, Telling):
         node.retire_atom(found)
         self._broadcast.emit(AtomUnregistered, atom_id=found.definition.atom_id)
 
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """The electrons that were given up on, to be looked at, replayed or dropped; `NotRunning` if it is not open."""
+        return DeadLetters(self._office)
+
+    @property
+    def unclaimed(self) -> Unclaimed:
+        """The properties that nobody took, to be looked at, taken or dropped; `NotRunning` if it is not open."""
+        return Unclaimed(self._office)
+
     def statistics(self) -> Statistics:
         """Return the figures of this moment. Cheap."""
         node = self._node
@@ -335,6 +346,17 @@ class Atomizer(Asking, Telling):
         }[self._state]
         raise NotRunning(f"runtime {self._name!r} {hint}")
 
+    @cached_property
+    def _office(self) -> Office:
+        return Office(
+            node=self._open_node(),
+            asker=self._open_asker(),
+            settings=self._settings,
+            registry=self._registry,
+            broadcast=self._broadcast,
+            check_open=self._check_open,
+        )
+
     def _open_node(self) -> Node:
         self._check_open(None)
         assert self._node is not None  # noqa: S101  # open means entered
@@ -345,27 +367,6 @@ class Atomizer(Asking, Telling):
             self._check_open(None)
         assert self._asker is not None  # noqa: S101  # or the check has raised
         return self._asker
-
-
-def _conductors(conductor: Conductor | str | None, registry: Registry, settings: Settings) -> list[Conductor]:
-    """Decide which conductors a runtime has, the one to use first in front."""
-    registered = registry.conductors
-    if conductor is None and not registered:
-        conductor = settings.url or with_room(MemoryConductor(), settings)
-    if isinstance(conductor, str):
-        conductor = with_room(conductor_from_url(conductor), settings)  # named in code, or by Settings.url
-    if conductor is None:
-        return list(registered)
-    if conductor not in registered:
-        registry.register(conductor)
-    return [conductor, *(other for other in registered if other is not conductor)]
-
-
-def with_room(conductor: Conductor, settings: Settings) -> Conductor:
-    """Let a hub of this process that nobody has made by hand carry what the settings allow, with what is around it."""
-    if isinstance(conductor, MemoryConductor):
-        conductor.max_body_bytes = max(conductor.max_body_bytes, bounds_of(settings).max_bytes)
-    return conductor
 
 
 def _new_name(settings: Settings) -> str:

@@ -46,9 +46,10 @@ LAYERS = (
     ("annotations", "payload", "definition", "reference", "function_atom", "atom", "bond", "state"),
     ("registration", "registry"),
     ("memory_queue", "memory_listening", "memory_hub", "memory_connection", "memory", "schemes", "processors"),
+    ("first_conductor",),
     tuple(f"_core.{name}" for name in DECIDERS),
     ("_core.ended", "_core.soft_cancellation", "_core.event_ring"),
-    ("_core.report", "_core.stopping", "_core.tasks", "_core.threads", "_core.alarm", "_core.gate"),
+    ("_core.looking", "_core.report", "_core.stopping", "_core.tasks", "_core.threads", "_core.alarm", "_core.gate"),
     *(tuple(f"_core.children.{name}" for name in side) for side in (*CHILDS_SIDE, *RUNTIMES_SIDE)),
     ("_core.identity", "_core.broadcast", "_core.slots", "_core.confinement", "_core.softening", "_core.outcome"),
     (
@@ -71,22 +72,27 @@ LAYERS = (
         "_core.granting",
     ),
     ("_core.node",),
-    ("handle", "results", "health", "asker", "bonded", "telling", "runtime", "script", "dead_letters", "telemetry"),
+    (
+        "handle",
+        "results",
+        "health",
+        "asker",
+        "bonded",
+        "replay",
+        "dead_place",
+        "dead_letters",
+        "telling",
+        "runtime",
+        "script",
+        "telemetry",
+    ),
     ("_cli", "cli", "__main__", "_on_first_use", "testing"),
 )
 """From the values up to the door. A module imports from its own layer and those before it; a new one is put here."""
 
 KIN_OF_THE_RUNTIME = {
-    "runtime",
-    "handle",
-    "results",
-    "health",
-    "asker",
-    "bonded",
-    "telling",
-    "dead_letters",
-    "telemetry",
-    "cli",
+    *("runtime", "handle", "results", "health", "asker", "bonded", "telling", "telemetry", "cli"),
+    *("replay", "dead_place", "dead_letters"),
 }
 """Who may see the core, besides itself."""
 
