@@ -86,6 +86,10 @@ if TYPE_CHECKING:
     from .handle import Handle as Handle
     from .health import Health as Health
     from .health import Statistics as Statistics
+    from .inspection import BondReport as BondReport
+    from .inspection import BondState as BondState
+    from .inspection import Inspection as Inspection
+    from .inspection import NodeReport as NodeReport
     from .memory import MemoryConductor as MemoryConductor
     from .options import Options as Options
     from .properties import Progress as Progress
@@ -112,8 +116,9 @@ else:
 __all__ = (  # noqa: RUF022  # grouped as above
     "Atomizer", "DeadLetters", "EventStream", "Handle", "Results", "Unclaimed", "run",
     "Atom", "Blocking", "Bond", "FunctionAtom", "Registry", "atom", "atom_id", "register", "unregister",
-    "Clock", "DeadLetter", "Electron", "Ending", "Fail", "Failure", "FailureKind", "Health", "Options", "Progress",
-    "Properties", "Requeue", "Retry", "Settings", "Statistics", "SystemClock",
+    "BondReport", "BondState", "Clock", "DeadLetter", "Electron", "Ending", "Fail", "Failure", "FailureKind", "Health",
+    "Inspection", "NodeReport", "Options", "Progress", "Properties", "Requeue", "Retry", "Settings", "Statistics",
+    "SystemClock",
     "Event", "UnknownEvent",
     "Capability", "Codec", "Conductor", "Connection", "Delivery", "Durability", "Frame", "Lane", "MemoryConductor",
     "Route", "Settlement", "Spread", "conductor_from_url",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .events import Event
     from .settings import Settings
 
-__all__ = ("Telling",)
+__all__ = ("Telling", "filter_of")
 
 
 class Telling:
@@ -50,9 +50,7 @@ class Telling:
             ValueError: The buffer holds less than one event, or there is no kind of that name.
             TypeError: What should be an atom or a kind is something else.
         """
-        atom_id = atom if atom is None or isinstance(atom, str) else definition_of(atom).atom_id
-        wanted = EventFilter(kinds=kinds_of(kinds), atom_id=atom_id, electron_id=electron)
-        return self._broadcast.stream(self._settings.event_ring if buffer is None else buffer, wanted, wait_lending)
+        return self._broadcast.stream(self._room(buffer), filter_of(kinds, atom, electron), wait_lending)
 
     def errors(
         self,
@@ -76,3 +74,22 @@ class Telling:
             TypeError: What should be an atom is something else.
         """
         return self.events(kinds=ERROR_KINDS, atom=atom, electron=electron, buffer=buffer)
+
+    def _room(self, buffer: int | None) -> int:
+        return self._settings.event_ring if buffer is None else buffer
+
+
+def filter_of(
+    kinds: type[Event] | str | Iterable[type[Event] | str] | None,
+    atom: Definition | type[Atom] | str | None,
+    electron: str | None,
+) -> EventFilter:
+    """
+    Decide which events are meant.
+
+    Raises:
+        ValueError: There is no kind of that name.
+        TypeError: What should be an atom or a kind is something else.
+    """
+    atom_id = atom if atom is None or isinstance(atom, str) else definition_of(atom).atom_id
+    return EventFilter(kinds=kinds_of(kinds), atom_id=atom_id, electron_id=electron)

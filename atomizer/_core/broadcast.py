@@ -64,6 +64,11 @@ class EventStream:
         """How many events were dropped in all."""
         return self._ring.dropped
 
+    @property
+    def unread(self) -> int:
+        """How many events are kept for the reader."""
+        return self._ring.size
+
     def __aiter__(self) -> Self:
         return self
 
@@ -82,9 +87,20 @@ class EventStream:
             if self._ended:
                 raise StopAsyncIteration
             await (self._wait() if self._wait_by is None else self._wait_by(self._wait))
+        return self._next(ring)
+
+    def read_nowait(self) -> Event | None:
+        """Return the next event if there is one; else None."""
+        return self._next(self._ring) if self._ring.passed != self._ring.told else None
+
+    def _next(self, ring: Ring) -> Event:
         if dropped := ring.pass_dropped():
             return EventsLost(dropped=dropped, node=self._node)
-        return _event_of(self._node, *ring.take())
+        return self._event_of(*ring.take())
+
+    def _event_of(self, seq: int, record: Any) -> Event:
+        """Make an event of what the ring has kept."""
+        return _event_of(self._node, seq, record)
 
     @overload
     async def wait_for(self, wanted: type[E], *, timeout: float | None = None) -> E: ...  # noqa: ASYNC109
@@ -214,12 +230,16 @@ class Broadcast:
             raise ValueError(f"a stream keeps at least 1 event for its reader: buffer={buffer}")
         self._settle()
         ring = WholeRing(buffer, wanted, self._seq) if wanted == EVERYTHING else PartialRing(buffer, wanted)
-        stream = EventStream(self._node, ring, self._leave, wait_by)
+        stream = EventStream(self._node, ring, self.leave, wait_by)
+        self.join(ring, stream)
+        return stream
+
+    def join(self, ring: Ring, stream: EventStream) -> None:
+        """Tell a ring what it wants from now on, until it leaves or the stream that reads it is forgotten."""
         if self._ended:
             stream.end()
         else:
             self._join(ring, weakref.ref(stream, partial(self._forget, ring)))
-        return stream
 
     def emit(  # as an event has them
         self,
@@ -297,7 +317,8 @@ class Broadcast:
             self._followers[followed] = (*self._followers.get(followed, ()), ring)
         self._see_who_listens()
 
-    def _leave(self, ring: Ring) -> None:
+    def leave(self, ring: Ring) -> None:
+        """Tell a ring nothing any more."""
         if self._streams.pop(ring, None) is None:
             return
         self._dropped_before += ring.dropped
@@ -311,7 +332,7 @@ class Broadcast:
         self._see_who_listens()
 
     def _forget(self, ring: Ring, _: object) -> None:
-        self._leave(ring)
+        self.leave(ring)
 
     def _see_who_listens(self) -> None:
         general, followers = self._general, self._followers

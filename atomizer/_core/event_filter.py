@@ -11,7 +11,7 @@ from .. import events
 from ..errors import nearest
 from ..events import Event
 
-__all__ = ("ERROR_KINDS", "EVERYTHING", "EventFilter", "Kinds", "kinds_of")
+__all__ = ("ERROR_KINDS", "EVERYTHING", "EventFilter", "Kinds", "kinds_named", "kinds_of", "names_of")
 
 Kinds: TypeAlias = type[Event] | str | Iterable[type[Event] | str]
 """One kind of event or several: classes, or their names on the wire."""
@@ -54,6 +54,16 @@ def kinds_of(kinds: Kinds | None) -> frozenset[type[Event]] | None:
         return None
     named = (kinds,) if isinstance(kinds, str | type) else kinds
     return frozenset(kind for name in named for kind in _meant(name))
+
+
+def kinds_named(names: Iterable[str]) -> frozenset[type[Event]]:
+    """Find the kinds of these names on the wire. One that a newer node knows is passed over."""
+    return frozenset(_BY_NAME[name] for name in names if name in _BY_NAME)
+
+
+def names_of(kinds: frozenset[type[Event]] | None) -> tuple[str, ...]:
+    """Name kinds as on the wire; no name stands for every kind."""
+    return tuple(sorted(str(kind.__struct_config__.tag) for kind in kinds or ()))
 
 
 def _meant(name: object) -> Iterable[type[Event]]:

@@ -8,7 +8,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from ..cancellation import cleanup
-from ..codec import codec_for
+from ..codec import Unknown, codec_for
 from ..conductor import Capability, Lane, Route, Settlement
 from ..control import Cancel
 from ..errors import AtomizerBug, Malformed, NotRunning
@@ -17,6 +17,7 @@ from ..processors import usable_cpus
 from .alarm import Alarm
 from .at_once import AtOnce
 from .correlation import Correlation
+from .fleet import Fleet
 from .granting import Granting
 from .outbound import Outbound
 from .pump import Pump
@@ -31,7 +32,6 @@ from .ways import make_ways
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..bond import Bond
     from ..conductor import Conductor, Delivery
     from ..registry import Registration, Registry
     from ..settings import Settings
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from .flight import Flight
     from .flights import Flights
     from .straight_line import StraightLine
+    from .surrounding import Bonds
+    from .trace_context import Tracing
 
 __all__ = ("Node",)
 
@@ -57,7 +59,7 @@ class Node:
 
     take_reply: Callable[[Delivery], None]
 
-    def __init__(  # everything a runtime knows of itself, by name
+    def __init__(  # noqa: PLR0913  # everything a runtime knows of itself, by name
         self,
         name: str,
         *,
@@ -66,7 +68,8 @@ class Node:
         broadcast: Broadcast,
         serve: bool,
         alone: bool,
-        make_bond: Callable[[Flight], Bond],
+        bonds: Bonds,
+        tracing: Tracing | None,
         on_fault: Callable[[], None],
     ) -> None:
         self.loop = loop = asyncio.get_running_loop()
@@ -88,12 +91,12 @@ class Node:
         self.alarm = Alarm(loop, settings.clock)
         self.slots = Slots(settings.slots, settings.suspended, self._slot_freed)
         self.correlation = Correlation()
-        self.outbound = Outbound(name, settings=settings, broadcast=broadcast, tasks=self.tasks)
+        self.outbound = Outbound(name, settings=settings, broadcast=broadcast, tasks=self.tasks, tracing=tracing)
         self.threads = Threads(loop, f"atomizer-{name}")
         self.report = Report(broadcast)
         self._most_processes = settings.processes or ceil(usable_cpus())
         self.turns = Turns(loop, self.alarm, self._most_processes, self._make_processes)
-        self.flights, self._line = self._make_ways(make_bond)
+        self.flights, self._line = self._make_ways(bonds)
         self._granting = Granting(
             settings=settings,
             registry=registry,
@@ -103,6 +106,7 @@ class Node:
             turns=self.turns,
             tasks=self.tasks,
         )
+        self.fleet = self._make_fleet()
 
     async def open(self, conductors: list[Conductor]) -> None:
         """
@@ -141,6 +145,7 @@ class Node:
             await pump.close(self._settings.settle_grace)
         self._give_back_waiting(link)
         await self._landed(self._settings.grace, lambda: not any(f.link is link for f in self.flights.under_way))
+        await self.fleet.leave(link, self._settings.settle_grace)
         await self.tasks.end((self._keepers.pop(name),), self._settings.settle_grace)
         for expecting in self.correlation.drain(lambda each: each.link is link):
             expecting.fail(NotRunning(f"conductor {name!r} was taken away: {expecting.electron_id!r} has no answer"))
@@ -195,7 +200,7 @@ class Node:
         """
         settings = self._settings
         self.stopping = self.slots.is_watched = True
-        with cleanup(settings.grace + settings.cancel_grace + 5 * settings.settle_grace):
+        with cleanup(settings.grace + settings.cancel_grace + 6 * settings.settle_grace):
             for pump in self._pumps.values():
                 await pump.close(settings.settle_grace)
             self._give_back_waiting()
@@ -203,9 +208,10 @@ class Node:
                 await self._landed(settings.grace, self._is_hopeless)
             await self._give_back()
             self._answer_nobody()
+            await self.fleet.close(settings.settle_grace)
             await self._close_everything()
 
-    def take_control(self, delivery: Delivery) -> None:
+    def take_control(self, link: Link, delivery: Delivery) -> None:
         """Do what another node asks for on the CONTROL lane. What a newer node may mean is passed over."""
         try:
             control = codec_for(delivery.content_type).decode_control(delivery.body)
@@ -214,6 +220,8 @@ class Node:
             return
         if isinstance(control, Cancel):
             self.flights.cancel(control.electron_id)
+        elif not isinstance(control, Unknown):
+            self.fleet.take(link, control)
 
     def _attach(self, conductor: Conductor) -> Link:
         link = Link(
@@ -223,7 +231,7 @@ class Node:
             broadcast=self._broadcast,
             tasks=self.tasks,
             on_reply=self.take_reply,
-            on_control=self.take_control,
+            on_control=lambda delivery: self.take_control(link, delivery),
         )
         self.links[conductor.name] = link
         if self._serve:
@@ -231,6 +239,7 @@ class Node:
             link.plan({route: credits[route.name] for route in self._routes(conductor)})
             self._pumps[conductor.name] = self._make_pump(link)
         self._keepers[conductor.name] = self.tasks.start(link.keep(), f"atomizer keeper {conductor.name}")
+        self.fleet.join(link)
         return link
 
     def _make_pump(self, link: Link) -> Pump:
@@ -263,7 +272,7 @@ class Node:
         """Wait for the first connection; until then what goes wrong is tried again."""
         await link.ready(self._settings.clock.monotonic() + self._settings.connect_patience)
 
-    def _make_ways(self, make_bond: Callable[[Flight], Bond]) -> tuple[Flights, StraightLine]:
+    def _make_ways(self, bonds: Bonds) -> tuple[Flights, StraightLine]:
         return make_ways(
             self.name,
             settings=self._settings,
@@ -275,8 +284,21 @@ class Node:
             tasks=self.tasks,
             threads=self.threads,
             turns=self.turns,
-            make_bond=make_bond,
+            bonds=bonds,
             on_landed=self._moved.set,
+        )
+
+    def _make_fleet(self) -> Fleet:
+        return Fleet(
+            self.name,
+            settings=self._settings,
+            links=self.links,
+            flying=self.flights.flying.keys(),
+            outbound=self.outbound,
+            broadcast=self._broadcast,
+            alarm=self.alarm,
+            tasks=self.tasks,
+            reaches_others=lambda: not self._alone or len(self.links) > 1,
         )
 
     def _slot_freed(self) -> None:

@@ -134,6 +134,14 @@ class Link:
                 continue
         return connection
 
+    async def next_connection(self, after: Connection | None = None) -> Connection | None:
+        """Wait for a live connection, another than the one that was found dead. None: there will be none any more."""
+        while (connection := self.connection) is None or connection is after:
+            if self.state in (LinkState.FAILED, LinkState.CLOSED):
+                return None
+            await self._changed.wait()
+        return connection
+
     async def receive_work(self) -> tuple[Connection, Delivery]:
         """Wait for the next electron, over as many connections as it takes."""
         while True:

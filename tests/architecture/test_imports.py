@@ -9,9 +9,9 @@ import pytest
 from tests.architecture.sources import Import, Module, imports_of, modules
 
 VALUES = (
-    ("errors", "masking", "settings"),
+    ("errors", "masking", "settings", "distribution"),
     ("bounds", "json_values"),
-    ("failure", "trials", "electron", "properties", "envelope", "control", "retry", "events", "options"),
+    ("failure", "trials", "electron", "properties", "inspection", "envelope", "control", "retry", "events", "options"),
     ("tolerant", "kinds", "go_dialect", "native_json", "messagepack", "codec"),
 )
 CONTRACT = ("cancellation", "conductor")
@@ -22,7 +22,9 @@ DECIDERS = (
     "correlation",
     "credit",
     "disposition",
+    "event_batches",
     "event_filter",
+    "interests",
     "lifecycle",
     "remember",
 )
@@ -46,9 +48,9 @@ LAYERS = (
     ("annotations", "payload", "definition", "reference", "function_atom", "atom", "bond", "state"),
     ("registration", "registry"),
     ("memory_queue", "memory_listening", "memory_hub", "memory_connection", "memory", "schemes", "processors"),
-    ("first_conductor",),
+    ("first_conductor", "node_name"),
     tuple(f"_core.{name}" for name in DECIDERS),
-    ("_core.ended", "_core.soft_cancellation", "_core.event_ring"),
+    ("_core.ended", "_core.soft_cancellation", "_core.surrounding", "_core.trace_context", "_core.event_ring"),
     ("_core.looking", "_core.report", "_core.stopping", "_core.tasks", "_core.threads", "_core.alarm", "_core.gate"),
     *(tuple(f"_core.children.{name}" for name in side) for side in (*CHILDS_SIDE, *RUNTIMES_SIDE)),
     ("_core.identity", "_core.broadcast", "_core.slots", "_core.confinement", "_core.softening", "_core.outcome"),
@@ -70,28 +72,23 @@ LAYERS = (
         "_core.pump",
         "_core.standstill",
         "_core.granting",
+        "_core.bond_report",
+        "_core.inspecting",
+        "_core.publishing",
+        "_core.following",
+        "_core.fleet",
     ),
     ("_core.node",),
     (
-        "handle",
-        "results",
-        "health",
-        "asker",
-        "bonded",
-        "replay",
-        "dead_place",
-        "dead_letters",
-        "telling",
-        "runtime",
-        "script",
-        "telemetry",
+        *("handle", "results", "health", "asker", "bonded", "telling", "observing"),
+        *("replay", "dead_place", "dead_letters", "runtime", "script", "telemetry"),
     ),
     ("_cli", "cli", "__main__", "_on_first_use", "testing"),
 )
 """From the values up to the door. A module imports from its own layer and those before it; a new one is put here."""
 
 KIN_OF_THE_RUNTIME = {
-    *("runtime", "handle", "results", "health", "asker", "bonded", "telling", "telemetry", "cli"),
+    *("runtime", "handle", "results", "health", "asker", "bonded", "telling", "observing", "telemetry", "cli"),
     *("replay", "dead_place", "dead_letters"),
 }
 """Who may see the core, besides itself."""
