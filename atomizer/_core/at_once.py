@@ -75,7 +75,7 @@ class AtOnce:
         registration, connection, slots = self._find(atom_id), self._link.connection, self._slots
         if registration is None or registration.suspends or registration.takes_turns or connection is None:
             return False
-        if not self._pump.is_open or slots.free <= 0 or slots.wanted or self._is_enough():
+        if not self._pump.is_plain or slots.free <= 0 or slots.wanted or self._is_enough():
             return False
         task = asyncio.current_task()
         if task is None or task.cancelling():

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from ..cancellation import cleanup
 from ..codec import codec_for
-from ..conductor import Capability, Lane, Route, Settlement
+from ..conductor import Settlement
 from ..control import Cancel
-from ..errors import AtomizerBug, Malformed, NotRunning
+from ..errors import AtomizerBug, Malformed
 from ..events import RuntimeFaulted
 from ..processors import usable_cpus
 from .alarm import Alarm
@@ -20,17 +20,21 @@ from .at_once import AtOnce
 from .correlation import Correlation
 from .flights import Flights
 from .granting import Granting
+from .intake import Intake
 from .outbound import Outbound
 from .outcome import Outcomes
+from .pausing import Pausing
 from .pump import Pump
 from .remember import Remembered
 from .report import Report
+from .routes import routes_of
 from .slots import Slots
 from .straight_line import StraightLine
 from .supervision import Link
 from .tasks import Tasks
 from .threads import Threads
 from .turns import Turns
+from .unanswered import Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,12 +94,14 @@ class Node:
         self.alarm = Alarm(loop, settings.clock)
         self.slots = Slots(settings.slots, settings.suspended, self._slot_freed)
         self.correlation = Correlation()
+        self._unanswered = Unanswered(self.correlation)
         self.outbound = Outbound(name, settings=settings, broadcast=broadcast, tasks=self.tasks)
         self.threads = Threads(loop, f"atomizer-{name}")
         self.report = Report(broadcast)
         self._most_processes = settings.processes or ceil(usable_cpus())
         self.turns = Turns(loop, self.alarm, self._most_processes, self._make_processes)
         self.flights, self._line = self._make_ways(make_bond)
+        self._intake = Intake()
         self._granting = Granting(
             settings=settings,
             registry=registry,
@@ -103,8 +109,10 @@ class Node:
             flying=self.flights.flying.keys(),
             slots=self.slots,
             turns=self.turns,
+            intake=self._intake,
             tasks=self.tasks,
         )
+        self.pausing = self._make_pausing(broadcast)
 
     async def open(self, conductors: list[Conductor]) -> None:
         """
@@ -144,25 +152,24 @@ class Node:
         self._give_back_waiting(link)
         await self._landed(self._settings.grace, lambda: not any(f.link is link for f in self.flights.under_way))
         await self.tasks.end((self._keepers.pop(name),), self._settings.settle_grace)
-        for expecting in self.correlation.drain(lambda each: each.link is link):
-            expecting.fail(NotRunning(f"conductor {name!r} was taken away: {expecting.electron_id!r} has no answer"))
+        self._unanswered.over(link)
 
     async def add_atom(self, registration: Registration) -> None:
         """Take an atom's electrons on every conductor."""
         if self._serve:
-            credit = self._granting.credits()[registration.definition.route]
-            for link in self.links.values():
-                for route in self._routes_of(registration, link.conductor):
-                    await link.listen(route, credit)
+            for link in tuple(self.links.values()):
+                for route in routes_of((registration,), link.conductor, self.name):
+                    await link.listen(route, self._granting.credits(link)[route.name])
 
     async def leave_atom(self, registration: Registration) -> None:
         """Leave an atom's route to others, unless another atom shares it."""
-        others = self._granting.credits(without=registration)
-        if registration.definition.route in others:
-            await self._granting.grant(others)
+        name = registration.definition.route
+        if any(each.definition.route == name for each in self._registry.registrations if each is not registration):
+            await self._granting.grant(without=registration)
             return
+        self._intake.resume_route(name)
         for link in self.links.values():
-            for own in self._routes_of(registration, link.conductor):
+            for own in routes_of((registration,), link.conductor, self.name):
                 await link.unlisten(own)
 
     def retire_atom(self, registration: Registration) -> None:
@@ -204,7 +211,7 @@ class Node:
             if drain:
                 await self._landed(settings.grace, self._is_hopeless)
             await self._give_back()
-            self._answer_nobody()
+            self._unanswered.at_the_end()
             await self._close_everything()
 
     def take_control(self, delivery: Delivery) -> None:
@@ -226,17 +233,26 @@ class Node:
             tasks=self.tasks,
             on_reply=self.take_reply,
             on_control=self.take_control,
+            on_failed=self._unanswered.over,
         )
         self.links[conductor.name] = link
         if self._serve:
-            credits = self._granting.credits()
-            link.plan({route: credits[route.name] for route in self._routes(conductor)})
             self._pumps[conductor.name] = self._make_pump(link)
+            credits = self._granting.credits(link)
+            routes = routes_of(self._registry.registrations, conductor, self.name)
+            link.plan({route: credits[route.name] for route in routes})
         self._keepers[conductor.name] = self.tasks.start(link.keep(), f"atomizer keeper {conductor.name}")
         return link
 
     def _make_pump(self, link: Link) -> Pump:
-        pump = Pump(link, slots=self.slots, line=self._line, tasks=self.tasks)
+        pump = Pump(
+            link,
+            slots=self.slots,
+            line=self._line,
+            granting=self._granting,
+            tasks=self.tasks,
+            starts_slowly=not self._alone,
+        )
         link.at_once = AtOnce(
             pump,
             slots=self.slots,
@@ -246,19 +262,6 @@ class Node:
             find=self._registry.find,
         ).fly
         return pump
-
-    def _routes(self, conductor: Conductor) -> list[Route]:
-        return [
-            route for registration in self._registry.registrations for route in self._routes_of(registration, conductor)
-        ]
-
-    def _routes_of(self, registration: Registration, conductor: Conductor) -> tuple[Route, ...]:
-        """Where an atom's electrons come from: its route, and the part of it that is for this node alone."""
-        name = registration.definition.route
-        for_all = Route(Lane.WORK, name)
-        if Capability.NODE not in conductor.capabilities:
-            return (for_all,)
-        return for_all, Route(Lane.WORK, name, self.name)
 
     async def _until_ready(self, link: Link) -> None:
         """Wait for the first connection; until then what goes wrong is tried again."""
@@ -296,6 +299,19 @@ class Node:
             cancelled=cancelled,
         )
 
+    def _make_pausing(self, broadcast: Broadcast) -> Pausing:
+        return Pausing(
+            intake=self._intake,
+            granting=self._granting,
+            registry=self._registry,
+            links=self.links,
+            broadcast=broadcast,
+            flights=self.flights,
+            until_landed=self._until_landed,
+            is_in_vain=self._is_hopeless,
+            stir=self._moved.set,
+        )
+
     def _slot_freed(self) -> None:
         """A slot is free: somebody may wait for the next electron, and the routes may need other credit."""
         self.slots.is_watched = self.stopping
@@ -308,11 +324,14 @@ class Node:
 
     async def _landed(self, seconds: float, enough: Callable[[], bool]) -> None:
         """Wait until nothing is under way any more, or it is enough, or the time is up."""
-        self.flights.is_watched = True
         with cleanup(seconds):
-            while self.flights.under_way and not enough():
-                self._moved.clear()
-                await self._moved.wait()
+            await self._until_landed(enough)
+
+    async def _until_landed(self, enough: Callable[[], bool]) -> None:
+        self.flights.is_watched = True
+        while self.flights.under_way and not enough():
+            self._moved.clear()
+            await self._moved.wait()
 
     def _is_hopeless(self) -> bool:
         """Whether waiting is in vain: somebody is in a hurry, or what is left waits for children that nobody runs."""
@@ -329,10 +348,6 @@ class Node:
             self.flights.tell(flight, Settlement.REQUEUE)
         await self._landed(self._settings.cancel_grace, lambda: False)
         await self.flights.forsake(self._settings.settle_grace)
-
-    def _answer_nobody(self) -> None:
-        for expecting in self.correlation.drain():
-            expecting.fail(NotRunning(f"the runtime stopped before electron {expecting.electron_id!r} was answered"))
 
     async def _close_everything(self) -> None:
         errors = [error for each in self._registry.registrations if (error := await self._close_atom(each)) is not None]

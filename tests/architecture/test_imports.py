@@ -15,7 +15,10 @@ VALUES = (
     ("tolerant", "kinds", "go_dialect", "native_json", "messagepack", "codec"),
 )
 CONTRACT = ("cancellation", "conductor")
-DECIDERS = ("admission", "circle", "credit", "disposition", "lifecycle", "correlation", "remember")
+DECIDERS = (
+    "admission", "circle", "credit", "slow_start", "intake", "routes", "disposition", "lifecycle", "link_state",
+    "correlation", "remember",
+)  # fmt: skip
 """The pure part of the core: no clock, no loop, no wire."""
 
 WIRE = ("framing",)
@@ -38,7 +41,7 @@ LAYERS = (
     ("memory_queue", "memory_listening", "memory_hub", "memory_connection", "memory", "schemes", "processors"),
     tuple(f"_core.{name}" for name in DECIDERS),
     ("_core.ended", "_core.soft_cancellation"),
-    ("_core.report", "_core.stopping", "_core.tasks", "_core.threads", "_core.alarm", "_core.gate"),
+    ("_core.report", "_core.back_off", "_core.stopping", "_core.tasks", "_core.threads", "_core.alarm", "_core.gate"),
     *(tuple(f"_core.children.{name}" for name in side) for side in (*CHILDS_SIDE, *RUNTIMES_SIDE)),
     ("_core.identity", "_core.broadcast", "_core.slots", "_core.confinement", "_core.softening", "_core.outcome"),
     (
@@ -54,6 +57,8 @@ LAYERS = (
         "_core.pump",
         "_core.standstill",
         "_core.granting",
+        "_core.pausing",
+        "_core.unanswered",
     ),
     ("_core.node",),
     ("handle", "results", "health", "asker", "bonded", "runtime", "script", "dead_letters", "telemetry"),

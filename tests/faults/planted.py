@@ -120,7 +120,8 @@ BUGS = {
     ),
     "takes new electrons while it stops": Bug(
         "_core/pump.py",
-        "        self.is_open = False\n        await self._tasks.end(tuple(self._waiting), seconds)\n",
+        "        self.is_open = False\n        self.is_plain = False\n"
+        "        await self._tasks.end(tuple(self._waiting), seconds)\n",
         "        await self._tasks.end((), seconds)\n",
     ),
     "forgets the routes of a connection that broke": Bug(
