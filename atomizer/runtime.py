@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import re
-import socket
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Self
+
+from msgspec.structs import replace
 
 from ._core.broadcast import Broadcast, EventStream
 from ._core.flight import CURRENT
@@ -17,17 +16,15 @@ from ._core.stopping import stopped_by_signals, to_its_end
 from .asker import Asker
 from .bond import Asking
 from .bonded import RunningBond
-from .bounds import bounds_of
 from .conductor import Conductor
 from .errors import NotRunning
 from .events import AtomRegistered, AtomUnregistered, RuntimeStarted, RuntimeStopped, RuntimeStopping
 from .handle import wait_lending
-from .health import Health, Statistics, health_of
-from .memory import MemoryConductor
+from .health import Health, Statistics, health_of, statistics_of
 from .options import NOTHING_SAID, Options
 from .registry import Registry, default_registry
-from .schemes import conductor_from_url
-from .settings import Settings
+from .schemes import conductors_for
+from .settings import Settings, node_name_of
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -38,7 +35,7 @@ if TYPE_CHECKING:
     from .handle import Handle
     from .results import Results
 
-__all__ = ("Atomizer", "EventStream", "with_room")
+__all__ = ("Atomizer", "EventStream")
 
 
 class Atomizer(Asking):
@@ -79,11 +76,11 @@ class Atomizer(Asking):
         for item in registrations:
             self._registry.register(item)
         self._alone = not (conductor or self._settings.url or self._registry.conductors)  # a hub of its own
-        self._conductors = _conductors(conductor, self._registry, self._settings)
+        self._conductors = conductors_for(conductor, self._registry, self._settings)
         self._options = options
         self._serve = serve
         self._state = State.NEW
-        self._name = self._settings.name or _new_name(self._settings)
+        self._name = node_name_of(self._settings)
         self._broadcast = Broadcast(self._name, self._settings.clock)
         self._asked_to_stop = asyncio.Event()
         self._node: Node | None = None
@@ -231,6 +228,59 @@ class Atomizer(Asking):
         node.retire_atom(found)
         self._broadcast.emit(AtomUnregistered, atom_id=found.definition.atom_id)
 
+    async def pause(self, item: Definition | Atom | type[Atom] | Conductor | str) -> None:
+        """
+        Take nothing new of an atom, or off a conductor, until `resume`. What is under way goes on.
+
+        What is sent waits with the conductor, or goes to other nodes. Over new connections it stays paused. Returns
+        once the conductors that are connected were told.
+
+        Args:
+            item: What was registered, or an atom's id. Atoms that share its route pause with it.
+
+        Raises:
+            RegistrationRefused: It is not registered here.
+            NotRunning: The runtime is not open.
+
+        Cancellation: it is paused; a conductor that was not told yet is told with the next change.
+        """
+        await self._open_node().pausing.pause(self._registry.found(item))
+
+    async def resume(self, item: Definition | Atom | type[Atom] | Conductor | str | None = None) -> None:
+        """
+        Take up again what was paused. Returns once the conductors that are connected were told.
+
+        Args:
+            item: As for `pause`; None takes back a `drain`, and leaves paused what was paused by name.
+
+        Raises:
+            RegistrationRefused: It is not registered here.
+            NotRunning: The runtime is not open.
+
+        Cancellation: as that of `pause`.
+        """
+        await self._open_node().pausing.resume(None if item is None else self._registry.found(item))
+
+    async def drain(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109  # it does not raise, but answers
+        """
+        Take nothing new off any conductor, and wait until nothing is under way here.
+
+        The runtime stays open and may still ask; `resume()` takes up again.
+
+        Args:
+            timeout: Seconds to wait at most; None waits as long as it takes.
+
+        Returns:
+            Whether nothing is under way any more, but for the atom that asks. False also if what is left waits for
+            children that nobody else can run, or somebody resumed meanwhile.
+
+        Raises:
+            NotRunning: The runtime is not open.
+
+        Cancellation: nothing new is taken all the same, until `resume()`.
+        """
+        return await self._open_node().pausing.drain(timeout)
+
     def events(self, *, buffer: int | None = None) -> EventStream:
         """
         Open a stream of everything that happens on this node, from now on.
@@ -252,31 +302,17 @@ class Atomizer(Asking):
 
     def statistics(self) -> Statistics:
         """Return the figures of this moment. Cheap."""
-        node = self._node
-        flights = node.flights if node is not None else None
-        suspended = node.slots.lent if node is not None else 0
-        waiting = node.turns.waiting if node is not None else 0
-        under_way = len(flights.under_way) if flights is not None else 0
-        return Statistics(
+        return replace(
+            statistics_of(self._node, self._settings),
             node=self._name,
             state=self._state.value,
-            slots=self._settings.slots,
-            running=max(0, under_way - suspended - waiting),
-            waiting=waiting,
-            processes=node.turns.child_processes if node is not None else 0,
-            suspended=suspended,
-            abandoned=flights.abandoned if flights is not None else 0,
-            outstanding=len(node.correlation) if node is not None else 0,
-            completed=node.flights.completed if node is not None else 0,
-            failed=node.report.failed if node is not None else 0,
             atoms=tuple(registration.definition.atom_id for registration in self._registry.registrations),
-            conductors={name: link.state.value for name, link in node.links.items()} if node is not None else {},
             events_dropped=self._broadcast.dropped,
         )
 
     def health(self) -> Health:
-        """Judge whether this runtime can be relied on. Cheap."""
-        return health_of(self.statistics(), self._settings.abandoned_limit)
+        """Judge whether this runtime can be relied on. Cheap. Ask again and again: some is seen from look to look."""
+        return health_of(self.statistics(), self._settings)
 
     async def _register_conductor(self, node: Node, conductor: Conductor, *, replace: bool) -> None:
         self._registry.register(conductor, replace=replace)
@@ -364,29 +400,3 @@ class Atomizer(Asking):
             self._check_open(None)
         assert self._asker is not None  # noqa: S101  # or the check has raised
         return self._asker
-
-
-def _conductors(conductor: Conductor | str | None, registry: Registry, settings: Settings) -> list[Conductor]:
-    """Decide which conductors a runtime has, the one to use first in front."""
-    registered = registry.conductors
-    if conductor is None and not registered:
-        conductor = settings.url or with_room(MemoryConductor(), settings)
-    if isinstance(conductor, str):
-        conductor = with_room(conductor_from_url(conductor), settings)  # named in code, or by Settings.url
-    if conductor is None:
-        return list(registered)
-    if conductor not in registered:
-        registry.register(conductor)
-    return [conductor, *(other for other in registered if other is not conductor)]
-
-
-def with_room(conductor: Conductor, settings: Settings) -> Conductor:
-    """Let a hub of this process that nobody has made by hand carry what the settings allow, with what is around it."""
-    if isinstance(conductor, MemoryConductor):
-        conductor.max_body_bytes = max(conductor.max_body_bytes, bounds_of(settings).max_bytes)
-    return conductor
-
-
-def _new_name(settings: Settings) -> str:
-    host = re.sub(r"[^0-9A-Za-z_-]", "-", socket.gethostname())[:32]
-    return f"{host}-{os.getpid()}-{settings.random.getrandbits(32):08x}"

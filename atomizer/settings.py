@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import socket
 import time
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, Self
 
@@ -13,7 +14,7 @@ from msgspec import Meta, Struct
 
 from .masking import masked
 
-__all__ = ("Clock", "Settings", "SystemClock")
+__all__ = ("Clock", "Settings", "SystemClock", "node_name_of")
 
 _PREFIX = "ATOMIZER_"
 
@@ -108,6 +109,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     """The longest pause between two tries, in seconds."""
     abandoned_limit: Count = 8
     """How many abandoned atoms a node bears until its health is red."""
+    stalled_after: Seconds = 300.0
+    """Seconds for which work may exist and none of it be done until the health is red; 0 means never."""
+    blocked_after: Seconds = 0.2
+    """Seconds for which the event loop may stand still until it is told where, as `LoopBlocked`; 0 means never."""
     processes: Annotated[int, Meta(ge=0, le=1_024)] = 0
     """How many child processes there are at most; 0 means one for each CPU core that this process may use."""
     process_calls: CountOrNone = 1_000
@@ -161,3 +166,11 @@ _RANGES = msgspec.defstruct(
     kw_only=True,
     frozen=True,
 )
+
+
+def node_name_of(settings: Settings) -> str:
+    """Return the name of a node: its own if the settings give it one, else host-pid-random."""
+    if settings.name:
+        return settings.name
+    host = re.sub(r"[^0-9A-Za-z_-]", "-", socket.gethostname())[:32]
+    return f"{host}-{os.getpid()}-{settings.random.getrandbits(32):08x}"

@@ -12,8 +12,7 @@ from ..errors import ConductorUnknown
 from ..masking import masked
 from ..memory import MemoryConductor
 from ..registry import default_registry
-from ..runtime import with_room
-from ..schemes import GROUP, HOMES, conductor_from_url
+from ..schemes import GROUP, HOMES, conductor_from_url, with_room
 from ..settings import Settings
 from .complaint import NO_CONDUCTOR, Complaint
 

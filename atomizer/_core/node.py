@@ -21,6 +21,7 @@ from .correlation import Correlation
 from .flights import Flights
 from .granting import Granting
 from .intake import Intake
+from .liveness import Liveness
 from .outbound import Outbound
 from .outcome import Outcomes
 from .pausing import Pausing
@@ -113,6 +114,7 @@ class Node:
             tasks=self.tasks,
         )
         self.pausing = self._make_pausing(broadcast)
+        self.liveness = Liveness(self.slots, settings, self.flights, self.report, self.links, self._intake)
 
     async def open(self, conductors: list[Conductor]) -> None:
         """

@@ -174,12 +174,12 @@ class Link:
             await self._ask(route)
 
     def waiting(self) -> dict[Route, tuple[int, int]]:
-        """Return how many electrons wait on each route, as far as the conductor says, and the route's credit."""
+        """Return how many electrons could come of each route, as far as the conductor says, and its credit."""
         connection = self.connection
         if connection is None:
             return {}
         try:
-            return {route: (connection.depth(route) or 0, credit) for route, credit in self._work.items()}
+            return {route: (connection.offered(route) or 0, credit) for route, credit in self._work.items()}
         except ConductorError:
             return {}  # its keeper meets the same, and says so
 
