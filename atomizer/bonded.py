@@ -56,7 +56,7 @@ class RunningBond(Bond):
     @property
     def failures(self) -> tuple[Failure, ...]:
         """What went wrong in the attempts before this one."""
-        return ()
+        return self.electron.failures
 
     def time_left(self) -> float:
         """Return the seconds until the limit or the deadline, whichever comes first."""

@@ -91,6 +91,8 @@ class AtomFailed(AtomizerError):
         self.electron_id = electron_id
         self.item: object = None
         super().__init__(failure, atom_id, electron_id)
+        for line in failure.earlier:
+            self.add_note(line)
         if failure.trace:
             self.add_note(f"On node {failure.node}:\n{failure.trace.rstrip()}")
 

@@ -224,6 +224,11 @@ class ElectronRequeued(Event, frozen=True, tag="requeued"):
     reason: str = ""
     """Why."""
 
+    @property
+    def message(self) -> str:
+        """That it was given back, and why."""
+        return f"{self.text}: {self.reason}" if self.reason else self.text
+
 
 class ElectronDead(_Fault, frozen=True, tag="dead"):
     """An electron was given up on, and lies with the dead letters; or properties do that nobody was there to take."""

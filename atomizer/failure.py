@@ -67,3 +67,5 @@ class Failure(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
     """Where it happened."""
     ending: str = ""
     """For timed out and cancelled atoms, one of `Ending`."""
+    earlier: tuple[str, ...] = ()
+    """What went wrong in the attempts before the last one, a line for each."""

@@ -30,7 +30,7 @@ class Statistics(Struct, frozen=True, kw_only=True):
     waiting: int
     """How many electrons wait here for their turn: for fewer of their kind, or for a child process."""
     suspended: int
-    """How many atoms wait for children, their slot lent."""
+    """How many atoms wait for children or for their next attempt, their slot lent."""
     processes: int
     """How many child processes there are."""
     abandoned: int

@@ -17,7 +17,18 @@ from .trials import FailureMode
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ("Fail", "Mode", "Requeue", "Retry", "names_of", "pause_after", "stricter", "to_travel", "worth_another")
+__all__ = (
+    "Fail",
+    "Mode",
+    "Requeue",
+    "Retry",
+    "in_force",
+    "names_of",
+    "pause_after",
+    "stricter",
+    "to_travel",
+    "worth_another",
+)
 
 _MOST_ATTEMPTS = 1_000
 _MOST_SECONDS = 1e9
@@ -113,6 +124,19 @@ def to_travel(mode: Mode) -> FailureMode:
     if isinstance(mode, Requeue):
         return FailureMode(kind="requeue", attempts=mode.attempts, pause=mode.delay, on=tuple(map(_name_of, mode.on)))
     return FailureMode()
+
+
+def in_force(said: FailureMode | None, own: Mode | None) -> FailureMode | None:
+    """
+    Return the mode that counts for an electron: what its sender said over what its atom says here.
+
+    Args:
+        said: What came with the electron.
+        own: What the atom is registered with.
+    """
+    if own is None or said is None:
+        return said if own is None else to_travel(own)
+    return structs.replace(said, attempts=min(said.attempts, own.attempts))
 
 
 def worth_another(mode: FailureMode, failure: Failure, names: Iterable[str], attempt: int) -> bool:

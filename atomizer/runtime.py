@@ -256,8 +256,6 @@ class Atomizer(Asking):
         Raises:
             RegistrationRefused: It is not registered here.
             NotRunning: The runtime is not open.
-
-        Cancellation: as that of `pause`.
         """
         await self._open_node().pausing.resume(None if item is None else self._registry.found(item))
 

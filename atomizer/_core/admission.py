@@ -27,7 +27,9 @@ class Refusal(NamedTuple):
     message: str
 
 
-def admit(electron: Electron, *, known: bool, cancelled: bool, left: float) -> Refusal | None:
+def admit(
+    electron: Electron, *, known: bool, cancelled: bool, left: float, count: int = 0, poison_limit: int = 2**63
+) -> Refusal | None:
     """
     Decide whether an electron may be started.
 
@@ -36,6 +38,8 @@ def admit(electron: Electron, *, known: bool, cancelled: bool, left: float) -> R
         known: Whether its atom is registered here.
         cancelled: Whether somebody cancelled it while it was on its way.
         left: The seconds it has left.
+        count: How often it was delivered before, in vain.
+        poison_limit: `Settings.poison_limit`.
 
     Returns:
         None to start it, or why not. A cancelled one is told so even if its time is over, an expired one even if its
@@ -45,6 +49,12 @@ def admit(electron: Electron, *, known: bool, cancelled: bool, left: float) -> R
         return Refusal(FailureKind.CANCELLED, NOT_BEGUN[FailureKind.CANCELLED])
     if left <= 0:
         return Refusal(FailureKind.EXPIRED, NOT_BEGUN[FailureKind.EXPIRED])
+    if count > poison_limit:
+        message = (
+            f"delivered {count + 1} times, and each time its node died or lost its connection before it was done: more "
+            f"than Settings.poison_limit={poison_limit} allows"
+        )
+        return Refusal(FailureKind.POISON, message)
     if not known:
         return Refusal(FailureKind.UNKNOWN_ATOM, f"atom {electron.atom_id!r} is not registered on this node")
     return None

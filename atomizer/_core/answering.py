@@ -1,17 +1,29 @@
-"""Answering: how an outcome goes back. The reply is confirmed first, and only then is the delivery settled."""
+"""
+Answering: how an outcome leaves a node.
+
+What is to be sent, the reply, the dead letter or a copy for the others, is confirmed first; only then is the delivery
+settled, and with it those that joined it.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..conductor import Frame, Lane, Route, Settlement
+from msgspec.structs import replace
+
+from ..conductor import Capability, Frame, Lane, Route, Settlement
+from ..envelope import DEAD, UNCLAIMED
 from ..errors import ConductorError, NobodyThere
-from ..events import ElectronRequeued, PropertiesUnclaimed
-from .disposition import Verdict
+from ..events import ElectronDead, ElectronRequeued, PropertiesUnclaimed
+from .letters import letter_of, to_fit, unclaimed_letter
 
 if TYPE_CHECKING:
+    from ..electron import Electron
+    from ..envelope import DeadLetter
     from ..properties import Properties
     from ..settings import Settings
+    from .answered import Answered
+    from .disposition import Verdict
     from .flight import Flight
     from .outcome import Outcomes
     from .report import Report
@@ -25,25 +37,13 @@ _MOST_ROUTES = 1_000
 class Answers:
     """The way back from a node."""
 
-    def __init__(self, settings: Settings, outcomes: Outcomes, report: Report) -> None:
+    def __init__(self, settings: Settings, outcomes: Outcomes, report: Report, answered: Answered) -> None:
         self._monotonic = settings.clock.monotonic
         self._patience = settings.send_patience
         self._outcomes = outcomes
         self._report = report
+        self._answered = answered
         self._routes: dict[str, Route] = {}
-
-    def _conclude_nowait(self, flight: Flight, verdict: Verdict) -> Verdict | None:
-        """Send the reply and then settle, as far as that needs no waiting. Returns what is left to do."""
-        link = flight.link
-        if verdict.reply is not None:
-            connection = link.connection
-            try:
-                if connection is None or not connection.send_nowait(self._frame(flight, verdict.reply)):
-                    return verdict
-            except ConductorError:
-                return verdict  # `conclude` meets the same, and says so
-        is_settled = link.settle_nowait(flight.connection, flight.delivery, verdict.settlement)
-        return None if is_settled else Verdict(None, verdict.settlement)
 
     async def conclude(self, flight: Flight, verdict: Verdict) -> None:
         """Send what is to be sent, each confirmed, and then settle."""
@@ -52,27 +52,13 @@ class Answers:
             return
         settlement = _REQUEUE  # the honest answer until we know better
         try:
-            if left.reply is not None:
-                await self._send(flight, self._frame(flight, left.reply))
+            await self._send_all(flight, left)
             settlement = left.settlement
+            self._remember(flight, left)
         except ConductorError as error:  # no confirm: the electron comes again, here or elsewhere
             self._report.tell(ElectronRequeued, flight, reason=str(error))
         finally:
-            await flight.link.settle(flight.connection, flight.delivery, settlement)
-
-    def _frame(self, flight: Flight, properties: Properties) -> Frame:
-        link, reply_to = flight.link, flight.delivery.reply_to
-        codec = link.codec
-        body = codec.encode_reply(properties)
-        if len(body) > link.most_bytes:
-            body = codec.encode_reply(self._outcomes.too_large_to_carry(flight, len(body)))
-        return Frame(self.route_to(reply_to), body, codec.content_type, flight.delivery.id)
-
-    async def _send(self, flight: Flight, frame: Frame) -> None:
-        try:
-            await flight.link.send(frame, self._monotonic() + self._patience)
-        except NobodyThere as error:
-            self._report.tell(PropertiesUnclaimed, flight, error=str(error))
+            await self._settle(flight, verdict.reply, settlement)
 
     def route_to(self, reply_to: str) -> Route:
         """Return the route to a node. It is made once: its hash is kept with it."""
@@ -82,3 +68,103 @@ class Answers:
                 self._routes.clear()
             self._routes[reply_to] = route = Route(Lane.REPLY, reply_to)
         return route
+
+    def _conclude_nowait(self, flight: Flight, verdict: Verdict) -> Verdict | None:
+        """Send the reply and then settle, as far as that needs no waiting. Returns what is left to do."""
+        link = flight.link
+        if verdict.reply is not None:
+            connection = link.connection
+            try:
+                if connection is None or not connection.send_nowait(self._reply(flight, verdict.reply)):
+                    return verdict
+            except ConductorError:
+                return verdict  # `conclude` meets the same, and says so
+        left = replace(verdict, reply=None)
+        if left.letter is not None or left.copy is not None or flight.joined is not None:
+            return left
+        self._remember(flight, left)
+        is_settled = link.settle_nowait(flight.connection, flight.delivery, left.settlement)
+        return None if is_settled else left
+
+    async def _send_all(self, flight: Flight, verdict: Verdict) -> None:
+        if verdict.reply is not None:
+            await self._send_reply(flight, self._reply(flight, verdict.reply))
+        if verdict.letter is not None:
+            await self._bury(flight, DEAD, letter_of(flight, verdict.letter))
+        if verdict.copy is not None:
+            await flight.link.send(self._copy(flight, verdict.copy, verdict.delay), self._until())
+
+    async def _settle(self, flight: Flight, reply: Properties | None, settlement: Settlement) -> None:
+        """Settle a delivery, and then those that joined it while it was under way."""
+        try:
+            await flight.link.settle(flight.connection, flight.delivery, settlement)
+        finally:
+            while flight.joined:
+                first, *others = flight.joined
+                flight.joined = others
+                await self._settle(first, None, await self._reply_to_joined(first, flight, reply, settlement))
+
+    async def _reply_to_joined(
+        self, joined: Flight, flight: Flight, reply: Properties | None, settlement: Settlement
+    ) -> Settlement:
+        """Let another node that asked for the same electron have its reply too. Returns how to settle then."""
+        if reply is None or settlement is _REQUEUE or joined.delivery.reply_to in ("", flight.delivery.reply_to):
+            return settlement
+        try:
+            await self._send_reply(joined, self._reply(joined, reply))
+        except ConductorError as error:
+            self._report.tell(ElectronRequeued, joined, reason=str(error))
+            return _REQUEUE
+        return settlement
+
+    def _remember(self, flight: Flight, verdict: Verdict) -> None:
+        electron = flight.electron
+        if electron is None:
+            return
+        if verdict.copy is not None:
+            self._answered.add_copy(electron, verdict.copy)
+        elif verdict.outcome is not None:
+            self._answered.add(electron, verdict.outcome)
+
+    def _reply(self, flight: Flight, properties: Properties) -> Frame:
+        link, reply_to = flight.link, flight.delivery.reply_to
+        codec = link.codec
+        body = codec.encode_reply(properties)
+        if len(body) > link.most_bytes:
+            body = codec.encode_reply(self._outcomes.too_large_to_carry(flight, len(body)))
+        return Frame(self.route_to(reply_to), body, codec.content_type, flight.delivery.id)
+
+    async def _send_reply(self, flight: Flight, frame: Frame) -> None:
+        """Send a reply. If nobody is there to take it, it lies with the unclaimed ones from then on."""
+        try:
+            await flight.link.send(frame, self._until())
+        except NobodyThere as error:
+            self._report.tell(PropertiesUnclaimed, flight, error=str(error))
+            await self._bury(flight, UNCLAIMED, unclaimed_letter(flight, frame))
+
+    async def _bury(self, flight: Flight, place: str, letter: DeadLetter) -> None:
+        """Send a dead letter to its place."""
+        link = flight.link
+        letter = replace(letter, node=self._outcomes.node, died_ns=self._outcomes.now_ns())
+        body, content_type = to_fit(letter, link.codec, link.most_bytes)
+        await link.send(Frame(Route(Lane.DEAD, place), body, content_type, letter.electron_id), self._until())
+        error = letter.failures[-1].message if letter.failures else ""
+        self._report.tell(ElectronDead, flight, reason=letter.reason, error=error)
+
+    def _copy(self, flight: Flight, electron: Electron, delay: float) -> Frame:
+        """Make the frame of an electron that goes on in the place of the one that came: to where that was sent."""
+        link, delivery = flight.link, flight.delivery
+        capabilities = link.conductor.capabilities
+        return Frame(
+            delivery.route,
+            link.codec.encode_electron(electron),
+            link.codec.content_type,
+            delivery.id,
+            delivery.reply_to,
+            delivery.key if Capability.KEY in capabilities else "",
+            delivery.priority if Capability.PRIORITY in capabilities else 0,
+            delay,
+        )
+
+    def _until(self) -> float:
+        return self._monotonic() + self._patience

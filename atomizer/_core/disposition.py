@@ -10,9 +10,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..conductor import Settlement
+from ..electron import Electron
 from ..errors import SoftLimitReached
 from ..failure import Failure, FailureKind
 from ..properties import Properties
+from ..retry import names_of
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -26,6 +28,7 @@ __all__ = (
     "is_anothers",
     "is_cancellation",
     "is_over_soft_limit",
+    "lineage_of",
     "name_of",
     "raised",
     "result_too_large",
@@ -37,16 +40,30 @@ _TRACE_MOST = 16_000
 
 
 class Verdict(Struct, frozen=True, gc=False):
-    """What to do with a delivery: what to send, each confirmed, and then how to settle."""
+    """
+    What to do with a delivery: what to send, each confirmed, and then how to settle.
+
+    Attributes:
+        reply: What goes to the node that waits.
+        settlement: How to settle when everything is sent.
+        outcome: What became of the electron, to be remembered; None if nothing did.
+        letter: The outcome for which it goes to the dead letters.
+        copy: What is sent in its place, to all nodes of its route.
+        delay: Seconds until the copy may be delivered.
+        again: Seconds until it is tried again here, and nothing is sent or settled before; None: it is not.
+    """
 
     reply: Properties | None = None
     settlement: Settlement = Settlement.ACK
+    outcome: Properties | None = None
+    letter: Properties | None = None
+    copy: Electron | None = None
+    delay: float = 0.0
+    again: float | None = None
 
 
 GIVE_BACK = Verdict(None, Settlement.REQUEUE)
 """Nothing became of it here: the node stops, or lost its connection."""
-
-_ANSWERED_IN_SILENCE = Verdict()
 
 
 def dispose(properties: Properties, reply_to: str) -> Verdict:
@@ -57,9 +74,24 @@ def dispose(properties: Properties, reply_to: str) -> Verdict:
         properties: Its outcome: a result or a failure. (An electron without one is given back: `GIVE_BACK`.)
         reply_to: The node that waits for it; "" means nobody does.
     """
-    if not reply_to:
-        return _ANSWERED_IN_SILENCE
-    return Verdict(properties)
+    reply = properties if reply_to else None
+    letter = properties if _is_given_up(properties, is_awaited=bool(reply_to)) else None
+    return Verdict(reply, Settlement.ACK, properties, letter)
+
+
+def _is_given_up(properties: Properties, *, is_awaited: bool) -> bool:
+    """Whether somebody should be able to look into it later: nobody hears of it, or more than one attempt was lost."""
+    if properties.failure is None:
+        return False
+    kind = properties.failure.kind
+    if kind in _NEVER_DEAD:
+        return False
+    return kind in _ALWAYS_DEAD or not is_awaited or (kind in _RAN and properties.attempt > 1)
+
+
+_NEVER_DEAD = frozenset((FailureKind.EXPIRED, FailureKind.CANCELLED))
+_ALWAYS_DEAD = frozenset((FailureKind.MALFORMED, FailureKind.POISON))
+_RAN = frozenset((FailureKind.FAILED, FailureKind.TIMED_OUT))
 
 
 def failure_of(error: BaseException, *, kind: str) -> Failure:
@@ -130,6 +162,14 @@ def name_of(error: BaseException) -> str:
     except BaseException:
         name = "(a type whose name cannot be read)"
     return sendable(name, 256)
+
+
+def lineage_of(error: BaseException) -> tuple[str, ...]:
+    """Name an exception's type and all that it is derived from, as far as that can be read."""
+    try:
+        return names_of(type(error))
+    except BaseException:  # as above: a metaclass's code
+        return ()
 
 
 def _message(error: BaseException) -> str:

@@ -79,6 +79,10 @@ class Flight(Struct, eq=False):
         landed: It is over, and has no slot.
         deputy: The task that answers for an abandoned atom.
         children: What its atom has sent and not heard of.
+        is_advanced: Its electron is of a later attempt than the one that came.
+        pausing: Resolved when it is told to stop, while it waits for its next attempt.
+        joins: The flight of the same electron that answers for this one too.
+        joined: The flights that it answers for.
     """
 
     link: Link
@@ -102,6 +106,10 @@ class Flight(Struct, eq=False):
     landed: bool = False
     deputy: asyncio.Task[Any] | None = None
     children: dict[Child, None] | None = None
+    is_advanced: bool = False
+    pausing: asyncio.Future[None] | None = None
+    joins: Flight | None = None
+    joined: list[Flight] | None = None
 
     @property
     def is_answered(self) -> bool:

@@ -8,18 +8,15 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from ..bounds import bounds_of
-from ..codec import codec_for
 from ..conductor import Settlement
-from ..errors import Malformed
 from ..events import (
     AtomAbandoned,
     ElectronBonded,
     ElectronCompleted,
-    ElectronReceived,
     ElectronRequeued,
 )
 from ..failure import Ending, FailureKind
-from .admission import NOT_BEGUN, Refusal, admit, time_left
+from .admission import NOT_BEGUN
 from .confinement import as_it_is, confine
 from .disposition import GIVE_BACK, Verdict, dispose, is_cancellation
 from .flight import CURRENT, Flight
@@ -34,19 +31,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from ..bond import Bond
-    from ..conductor import Connection, Delivery
     from ..electron import Electron
     from ..payload import Payload
     from ..properties import Properties
-    from ..registry import Registration, Registry
+    from ..registry import Registration
     from ..settings import Settings
     from .alarm import Alarm
     from .answering import Answers
+    from .attempts import Attempts
     from .broadcast import Broadcast
     from .remember import Remembered
     from .report import Report
-    from .slots import Slots
-    from .supervision import Link
     from .tasks import Tasks
     from .threads import Threads
     from .turns import Turns
@@ -72,7 +67,6 @@ class Flights:
         *,
         loop: asyncio.AbstractEventLoop,
         settings: Settings,
-        registry: Registry,
         broadcast: Broadcast,
         report: Report,
         outcomes: Outcomes,
@@ -81,7 +75,9 @@ class Flights:
         tasks: Tasks,
         threads: Threads,
         turns: Turns,
+        attempts: Attempts,
         cancelled: Remembered,
+        find: Callable[[str], Registration | None],
         make_bond: Callable[[Flight], Bond],
         on_landed: Callable[[], None],
     ) -> None:
@@ -92,15 +88,14 @@ class Flights:
         self._loop = loop
         self._settings = settings
         self._monotonic = settings.clock.monotonic
-        self._utc_ns = settings.clock.utc_ns
         self.bounds = bounds_of(settings)
-        self._registry = registry
-        self.find = registry.find
+        self.find = find
         self._broadcast = broadcast
         self._alarm = alarm
         self._tasks = tasks
         self._threads = threads
         self._turns = turns
+        self._attempts = attempts
         self._cancelled = cancelled
         self._make_bond = make_bond
         self._most_bytes = settings.max_payload_bytes
@@ -115,47 +110,22 @@ class Flights:
         """The flights that still need an answer, or for which another still answers."""
         return [flight for flight in self.flying if not flight.abandoned or not flight.is_answered]
 
-    def take_up(
-        self, link: Link, connection: Connection, delivery: Delivery, slots: Slots, worker: asyncio.Task[Any]
-    ) -> Flight:
-        """Decode a delivery, and decide whether its electron is started: if not, its flight has its answer already."""
-        codec, started_ns = link.codec, self._utc_ns()
-        try:
-            if delivery.content_type != codec.content_type:
-                codec = codec_for(delivery.content_type)
-            electron = codec.decode_electron(delivery.body, self.bounds)
-        except Malformed as error:
-            flight = Flight(link, connection, delivery, slots, worker, started_ns)
-            flight.verdict = self._refuse(flight, FailureKind.MALFORMED, str(error))
-            return flight
-        left = deadline = inf
-        if electron.deadline_ns is not None or electron.budget is not None:
-            left = time_left(electron, started_ns)
-            deadline = self._monotonic() + left
-        registration = self.find(electron.atom_id)
-        flight = Flight(
-            link, connection, delivery, slots, worker, started_ns, electron, registration, deadline, deadline, deadline
-        )
-        if electron.limit is not None or electron.soft_limit is not None:
-            self._set_time(flight, electron, left)
-        if self._broadcast.listening:
-            self._report.tell(ElectronReceived, flight)
-        if registration is None or left <= 0 or self._cancelled.since:
-            is_cancelled = self._cancelled.holds(electron.id)
-            refusal = admit(electron, known=registration is not None, cancelled=is_cancelled, left=left)
-            flight.verdict = None if refusal is None else self._turn_away(flight, electron, refusal)
-        return flight
-
     async def fly(self, flight: Flight) -> None:
         """
         Take a delivery to its settlement: answer it, send the answer, and only then settle.
 
+        One that joins another is settled with that.
+
         Cancellation: the delivery is given back.
         """
+        if flight.joins is not None:
+            flight.landed = True
+            return
         verdict = GIVE_BACK
         self.flying[flight] = None
         try:
-            verdict = flight.verdict or self._begin(flight) or await self._go_on(flight)  # an atom's fault never raises
+            first = flight.verdict or self._begin(flight) or await self._go_on(flight)  # an atom's fault never raises
+            verdict = first if first.again is None else await self.try_again(flight, first)
         finally:
             try:
                 if not flight.abandoned:  # else another has concluded it
@@ -181,8 +151,15 @@ class Flights:
         Args:
             why: A failure kind to answer with, or `Settlement.REQUEUE` to give the electron back.
         """
-        if flight.told is not None or (flight.identity is not None and flight.identity.done()):
-            return  # it stops already, or it is over and being answered
+        if flight.told is not None:
+            return  # it stops already
+        if flight.pausing is not None:
+            flight.told = why
+            if not flight.pausing.done():
+                flight.pausing.set_result(None)
+            return
+        if flight.identity is not None and flight.identity.done():
+            return  # it is over and being answered
         flight.told = why
         flight.abort_children()  # a thread waits for them, and hears of nothing else
         if flight.identity is not None:
@@ -236,6 +213,34 @@ class Flights:
         await self.finish(flight, identity)
         return self.verdict_on(flight)
 
+    async def try_again(self, flight: Flight, verdict: Verdict) -> Verdict:
+        """
+        Take a flight whose attempt has failed through the next ones, as its failure mode has it.
+
+        Args:
+            verdict: What is to be done after the attempt that failed.
+        """
+        while verdict.again is not None:
+            await self._attempts.pause(flight, verdict.again)
+            if flight.told is not None:
+                return self._stopped_between(flight, flight.told)
+            if self._monotonic() >= flight.deadline:  # nothing starts after it
+                assert verdict.outcome is not None  # noqa: S101  # an attempt has failed
+                return self._given_up(flight, verdict.outcome)
+            if verdict.copy is not None:
+                return Verdict(copy=verdict.copy)
+            assert flight.electron is not None  # noqa: S101  # it has begun before
+            flight.identity = None
+            self._count_from_now(flight, flight.electron)
+            verdict = self._begin(flight) or await self._go_on(flight)
+        return verdict
+
+    def _stopped_between(self, flight: Flight, told: FailureKind | Settlement) -> Verdict:
+        """Answer an electron that was told to stop while it waited for its next attempt."""
+        if isinstance(told, FailureKind):
+            return self.refuse(flight, told, "cancelled between two attempts")
+        return self._give_back(flight)
+
     async def finish(self, flight: Flight, identity: Identity) -> None:
         """Take an atom that has begun to its end."""
         try:
@@ -261,7 +266,7 @@ class Flights:
     def _not_begun(self, flight: Flight, error: BaseException | None) -> Verdict:
         """Answer an electron whose turn did not come."""
         if isinstance(flight.told, FailureKind):
-            return self._refuse(flight, flight.told, NOT_BEGUN[flight.told])
+            return self.refuse(flight, flight.told, NOT_BEGUN[flight.told])
         if flight.told is None and error is not None and not is_cancellation(error):
             return self._failed(flight, error)
         return self._give_back(flight)
@@ -289,22 +294,13 @@ class Flights:
             return registration.call(instance, bond, electron, args, kwargs)
         return run_in_thread(self._threads, registration.thunk(instance, bond, electron, args, kwargs))
 
-    def _turn_away(self, flight: Flight, electron: Electron, refusal: Refusal) -> Verdict:
-        """Answer an electron that is not started, as admission has it."""
-        self._cancelled.discard(electron.id)  # said once: the same id may be asked again
-        flight.due = inf
-        is_unknown = refusal.kind is FailureKind.UNKNOWN_ATOM
-        return self._refuse(
-            flight, refusal.kind, self._registry.miss(electron.atom_id) if is_unknown else refusal.message
-        )
-
     # Time
 
     def _count_from_now(self, flight: Flight, electron: Electron) -> None:
         if flight.deadline < inf or electron.limit is not None or electron.soft_limit is not None:
-            self._set_time(flight, electron, flight.deadline - self._monotonic())
+            self.set_time(flight, electron, flight.deadline - self._monotonic())
 
-    def _set_time(self, flight: Flight, electron: Electron, left: float) -> None:
+    def set_time(self, flight: Flight, electron: Electron, left: float) -> None:
         """Count from now: the seconds that are left of its life, and those that it may run."""
         now, limit, soft_limit = self._monotonic(), electron.limit, electron.soft_limit
         flight.deadline = due = now + left
@@ -339,7 +335,7 @@ class Flights:
         self.abandoned += 1
         self._report.tell(AtomAbandoned, flight, error=f"told to stop: {flight.told}")
         flight.abort_children()
-        verdict = self._conclusion(flight, self._outcomes.interrupted(flight, flight.told, None, Ending.ABANDONED))
+        verdict = self._given_up(flight, self._outcomes.interrupted(flight, flight.told, None, Ending.ABANDONED))
         flight.deputy = self._tasks.start(
             self._answers.conclude(flight, verdict), f"atomizer deputy {flight.delivery.id}"
         )
@@ -361,7 +357,7 @@ class Flights:
             return self._raised(flight, identity, identity.error)
         result: Payload = identity.value
         if len(result.body) > self._most_bytes:
-            return self._conclusion(flight, self._outcomes.too_large(flight, len(result.body), self._most_bytes))
+            return self._given_up(flight, self._outcomes.too_large(flight, len(result.body), self._most_bytes))
         self.completed += 1
         if self._broadcast.listening:
             self._report.tell(ElectronCompleted, flight)
@@ -371,25 +367,30 @@ class Flights:
         told = flight.told
         if identity.phase is not Phase.RUNNING:
             kind = refusal_of(identity.phase, error)
-            return self._refuse(flight, kind, str(error)) if kind is not None else self._failed(flight, error)
+            return self.refuse(flight, kind, str(error)) if kind is not None else self._failed(flight, error)
         if told is Settlement.REQUEUE or (told is None and is_ended_from_outside(flight, error)):
             return self._give_back(flight)
         if isinstance(told, FailureKind):
-            return self._conclusion(flight, self._outcomes.interrupted(flight, told, error, Ending.STOPPED))
+            return self._conclusion(flight, self._outcomes.interrupted(flight, told, error, Ending.STOPPED), error)
         return self._failed(flight, error)
 
     def _give_back(self, flight: Flight) -> Verdict:
+        """Give an electron back: as it came, or as it has become here since."""
         self._report.tell(ElectronRequeued, flight, reason="this node stops")
-        return GIVE_BACK
+        return Verdict(copy=flight.electron) if flight.is_advanced else GIVE_BACK
 
     def _failed(self, flight: Flight, error: BaseException) -> Verdict:
-        return self._conclusion(flight, self._outcomes.raised(flight, error))
+        return self._conclusion(flight, self._outcomes.raised(flight, error), error)
 
-    def _refuse(self, flight: Flight, kind: FailureKind, message: str) -> Verdict:
+    def refuse(self, flight: Flight, kind: FailureKind, message: str) -> Verdict:
         """Answer an electron that was not started, or whose result cannot be sent."""
-        return self._conclusion(flight, self._outcomes.refused(flight, kind, message))
+        return self._given_up(flight, self._outcomes.refused(flight, kind, message))
 
-    def _conclusion(self, flight: Flight, properties: Properties) -> Verdict:
-        """Dispose of an electron that has failed."""
+    def _conclusion(self, flight: Flight, properties: Properties, error: BaseException | None = None) -> Verdict:
+        """Decide whether an electron that has failed is tried again, or what becomes of it."""
+        return self._attempts.another(flight, properties, error) or self._given_up(flight, properties)
+
+    def _given_up(self, flight: Flight, properties: Properties) -> Verdict:
+        """Dispose of an electron that has failed for good."""
         self._report.failure(flight, properties)
         return dispose(properties, flight.delivery.reply_to)

@@ -15,27 +15,23 @@ from ..errors import AtomizerBug, Malformed
 from ..events import RuntimeFaulted
 from ..processors import usable_cpus
 from .alarm import Alarm
-from .answering import Answers
 from .at_once import AtOnce
 from .correlation import Correlation
-from .flights import Flights
 from .granting import Granting
 from .intake import Intake
 from .liveness import Liveness
 from .outbound import Outbound
-from .outcome import Outcomes
 from .pausing import Pausing
 from .pump import Pump
-from .remember import Remembered
 from .report import Report
 from .routes import routes_of
 from .slots import Slots
-from .straight_line import StraightLine
 from .supervision import Link
 from .tasks import Tasks
 from .threads import Threads
 from .turns import Turns
 from .unanswered import Unanswered
+from .ways import make_ways
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,18 +97,22 @@ class Node:
         self.report = Report(broadcast)
         self._most_processes = settings.processes or ceil(usable_cpus())
         self.turns = Turns(loop, self.alarm, self._most_processes, self._make_processes)
-        self.flights, self._line = self._make_ways(make_bond)
-        self._intake = Intake()
-        self._granting = Granting(
+        self.flights, self._line = make_ways(
+            name,
             settings=settings,
+            loop=loop,
             registry=registry,
-            links=self.links,
-            flying=self.flights.flying.keys(),
-            slots=self.slots,
-            turns=self.turns,
-            intake=self._intake,
+            broadcast=broadcast,
+            report=self.report,
+            alarm=self.alarm,
             tasks=self.tasks,
+            threads=self.threads,
+            turns=self.turns,
+            make_bond=make_bond,
+            on_landed=self._moved.set,
         )
+        self._intake = Intake()
+        self._granting = self._make_granting()
         self.pausing = self._make_pausing(broadcast)
         self.liveness = Liveness(self.slots, settings, self.flights, self.report, self.links, self._intake)
 
@@ -269,36 +269,16 @@ class Node:
         """Wait for the first connection; until then what goes wrong is tried again."""
         await link.ready(self._settings.clock.monotonic() + self._settings.connect_patience)
 
-    def _make_ways(self, make_bond: Callable[[Flight], Bond]) -> tuple[Flights, StraightLine]:
-        settings = self._settings
-        outcomes = Outcomes(self.name, settings)
-        answers = Answers(settings, outcomes, self.report)
-        cancelled = Remembered(settings.clock, most=settings.remember, seconds=settings.remember_seconds)
-        flights = Flights(
-            loop=self.loop,
-            settings=settings,
+    def _make_granting(self) -> Granting:
+        return Granting(
+            settings=self._settings,
             registry=self._registry,
-            broadcast=self._broadcast,
-            report=self.report,
-            outcomes=outcomes,
-            answers=answers,
-            alarm=self.alarm,
-            tasks=self.tasks,
-            threads=self.threads,
+            links=self.links,
+            flying=self.flights.flying.keys(),
+            slots=self.slots,
             turns=self.turns,
-            cancelled=cancelled,
-            make_bond=make_bond,
-            on_landed=self._moved.set,
-        )
-        return flights, StraightLine(
-            self.name,
-            settings=settings,
-            loop=self.loop,
-            flights=flights,
-            answers=answers,
-            alarm=self.alarm,
-            broadcast=self._broadcast,
-            cancelled=cancelled,
+            intake=self._intake,
+            tasks=self.tasks,
         )
 
     def _make_pausing(self, broadcast: Broadcast) -> Pausing:
@@ -337,12 +317,17 @@ class Node:
 
     def _is_hopeless(self) -> bool:
         """Whether waiting is in vain: somebody is in a hurry, or what is left waits for children that nobody runs."""
-        return self._hurried or (self._alone and all(flight.lends for flight in self.flights.under_way))
+
+        def is_stuck(flight: Flight) -> bool:
+            return flight.lends and flight.pausing is None
+
+        return self._hurried or (self._alone and all(is_stuck(flight) for flight in self.flights.under_way))
 
     def _give_back_waiting(self, link: Link | None = None) -> None:
-        """Give back what waits for its turn: of one conductor, or of all. Nothing of it has begun."""
+        """Give back what waits for its turn or its next attempt: of one conductor, or of all. Nothing of it runs."""
         for flight in tuple(self.flights.flying):
-            if flight.waits and link in (None, flight.link):
+            is_begun = not flight.waits and (flight.pausing is None or self._alone)
+            if not is_begun and link in (None, flight.link):
                 self.flights.tell(flight, Settlement.REQUEUE)
 
     async def _give_back(self) -> None:

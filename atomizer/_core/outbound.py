@@ -16,6 +16,8 @@ from ..errors import CapabilityMissing, ConductorError, TooLarge
 from ..events import ElectronSent
 from ..options import NOTHING_SAID, Options
 from ..payload import Bind
+from ..retry import to_travel
+from ..trials import NONE_SO_FAR, Trials
 
 if TYPE_CHECKING:
     from ..payload import Payload
@@ -202,10 +204,10 @@ class Outbound:
         return left if to.timeout is None else min(left, to.timeout)
 
     def _renewed(self, electron: Electron, deadline: float) -> Electron:
-        """Bring the budget of an electron up to now: it is sent again, later."""
-        if electron.budget is None:
-            return electron
-        return structs.replace(electron, budget=max(0.0, deadline - self._monotonic()))
+        """Bring the budget of an electron up to now, and say that it is sent again: it may be there already."""
+        budget = None if electron.budget is None else max(0.0, deadline - self._monotonic())
+        trials = structs.replace(electron.trials or NONE_SO_FAR, again=True)
+        return structs.replace(electron, budget=budget, trials=trials)
 
     def tell_sent(self, link: Link, electron: Electron) -> None:
         """Tell whoever listens that the other side has an electron."""
@@ -224,12 +226,20 @@ def _said(options: Options, parent: Flight | None) -> dict[str, Any]:
         "soft_limit": None if options.soft_limit == inf else options.soft_limit,
         "copy_state": options.copy_state,
         "reply": options.reply is not False,
+        "trials": _trials(options),
     }
     above = None if parent is None else parent.electron
     if above is not None:
         said["trace"] = above.trace
         said["parent"] = "" if options.detached else above.id
     return said
+
+
+def _trials(options: Options) -> Trials | None:
+    """Return what an electron carries of its failure mode, and of an id that may be asked for again."""
+    if options.retry is None and options.id is None:
+        return None
+    return Trials(mode=None if options.retry is None else to_travel(options.retry), again=options.id is not None)
 
 
 def _check_capabilities(link: Link, options: Options) -> None:

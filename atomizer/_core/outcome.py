@@ -25,11 +25,17 @@ __all__ = ("Outcomes", "is_ended_from_outside", "refusal_of")
 
 
 class Outcomes:
-    """Makes the properties of one node's flights."""
+    """
+    Makes the properties of one node's flights.
+
+    Attributes:
+        node: The node's name.
+        now_ns: Tells the UTC moment.
+    """
 
     def __init__(self, node: str, settings: Settings) -> None:
-        self._node = node
-        self._utc_ns = settings.clock.utc_ns
+        self._node = self.node = node
+        self._utc_ns = self.now_ns = settings.clock.utc_ns
 
     def completed(self, started_ns: int, electron: Electron, result: Payload) -> Properties:
         """The atom returned, and its result can be sent."""
@@ -83,10 +89,20 @@ class Outcomes:
             atom_id="" if electron is None else electron.atom_id,
             started_ns=flight.started_ns,
             ended_ns=self._utc_ns(),
-            failure=structs.replace(failure, attempts=attempt, node=self._node),
+            failure=structs.replace(failure, attempts=attempt, node=self._node, earlier=_earlier(electron)),
             attempt=attempt,
             node=self._node,
         )
+
+
+def _earlier(electron: Electron | None) -> tuple[str, ...]:
+    """Tell what went wrong in the attempts before, a line for each."""
+    if electron is None or electron.trials is None:
+        return ()
+    return tuple(
+        f"An attempt before, on {each.node or 'a node'}: {f'{each.type}: ' if each.type else ''}{each.message[:200]}"
+        for each in electron.trials.failures
+    )
 
 
 def refusal_of(phase: Phase, error: BaseException) -> FailureKind | None:

@@ -162,7 +162,7 @@ class Pump:
         CURRENT.set(None)
         flown = worker.flight
         worker.give_back()
-        if not self.is_plain and flown is not None:
+        if not self.is_plain and flown is not None and flown.joins is None:  # else it is settled with the other
             self._settled(flown.delivery)
 
     # Slow start

@@ -76,6 +76,11 @@ class Slots:
         self.lent += more
         self.is_watched = True
 
+    @property
+    def has_room(self) -> bool:
+        """Whether one more atom may wait without a slot."""
+        return self.lent < self._suspended
+
     def check_room(self) -> None:
         """
         Make sure that one more atom may wait for children.
@@ -83,7 +88,7 @@ class Slots:
         Raises:
             TooManyWaiting: It may not.
         """
-        if self.lent >= self._suspended:
+        if not self.has_room:
             raise TooManyWaiting(self._suspended)
 
     async def resume(self) -> None:

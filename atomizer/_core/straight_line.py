@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from ..registry import Registration
     from ..settings import Settings
     from .alarm import Alarm
+    from .answered import Answered
     from .answering import Answers
     from .broadcast import Broadcast
     from .flights import Flights
+    from .reception import Reception
     from .remember import Remembered
 
 __all__ = ("StraightLine", "Worker")
@@ -81,14 +83,16 @@ class Worker(Struct, eq=False):
 class StraightLine:
     """The way of electrons of which nothing special is said."""
 
-    def __init__(  # what an electron meets on its way, by name
+    def __init__(  # noqa: PLR0913  # what an electron meets on its way, by name
         self,
         node: str,
         *,
         settings: Settings,
         loop: asyncio.AbstractEventLoop,
+        reception: Reception,
         flights: Flights,
         answers: Answers,
+        answered: Answered,
         alarm: Alarm,
         broadcast: Broadcast,
         cancelled: Remembered,
@@ -98,8 +102,10 @@ class StraightLine:
         self._monotonic = settings.clock.monotonic
         self._most_bytes = settings.max_payload_bytes
         self._loop = loop
+        self._take_up = reception.take_up
         self._flights = flights
         self._answers = answers
+        self._answered = answered
         self._alarm = alarm
         self._broadcast = broadcast
         self._cancelled = cancelled.since
@@ -110,6 +116,15 @@ class StraightLine:
         if self._since_turn >= _TURN:
             self._since_turn = 0
             await asyncio.sleep(0)
+
+    async def _verdict_on(self, worker: Worker, flight: Flight) -> Verdict:
+        """Decide what becomes of an electron, after as many attempts as it takes."""
+        verdict = self._flights.verdict_on(flight)
+        if verdict.again is None:
+            return verdict
+        if worker.is_asker:
+            await asyncio.sleep(0)  # from here on a worker does it: what follows waits
+        return await self._flights.try_again(flight, verdict)
 
     async def _conclude(self, worker: Worker, flight: Flight, verdict: Verdict) -> None:
         try:
@@ -138,6 +153,7 @@ class StraightLine:
         """
         link, slots, task = worker.link, worker.slots, worker.task
         flights, answers, alarm, broadcast = self._flights, self._answers, self._alarm, self._broadcast
+        take_up, answered = self._take_up, self._answered
         cancelled, loop, utc_ns, monotonic = self._cancelled, self._loop, self._utc_ns, self._monotonic
         flying, find, bond, bounds = flights.flying, flights.find, flights.bond, flights.bounds
         content_type, decode, encode = link.codec.content_type, link.codec.decode_electron, link.codec.encode_reply
@@ -146,14 +162,19 @@ class StraightLine:
             started_ns, left, deadline = utc_ns(), inf, inf
             electron: Electron | None = None
             registration: Registration | None = None
-            if delivery.content_type == content_type and not broadcast.listening:
+            if delivery.content_type == content_type and not (broadcast.listening or delivery.redelivered):
                 try:
                     electron = decode(delivery.body, bounds)
                     registration = find(electron.atom_id)
                     if electron.deadline_ns is not None or electron.budget is not None:
                         left = time_left(electron, started_ns)
                         deadline = monotonic() + left
-                    if electron.limit is not None or electron.soft_limit is not None or left <= 0:
+                    if (
+                        electron.limit is not None
+                        or electron.soft_limit is not None
+                        or electron.trials is not None
+                        or left <= 0
+                    ):
                         registration = None
                     if cancelled and electron.id in cancelled:
                         registration = None
@@ -162,7 +183,7 @@ class StraightLine:
             if electron is None or registration is None or registration.takes_turns:
                 if worker.is_asker:
                     await asyncio.sleep(0)  # from here on a worker flies it: what follows may wait
-                worker.flight = flight = flights.take_up(link, connection, delivery, slots, worker.task)
+                worker.flight = flight = take_up(link, connection, delivery, slots, worker.task)
                 await flights.fly(flight)
             else:
                 worker.flight = flight = Flight(
@@ -186,10 +207,11 @@ class StraightLine:
                         flight.abandoned
                         or result is None
                         or flight.children is not None
+                        or flight.joined is not None
                         or broadcast.listening
                         or len(result.body) > most_bytes
                     ):
-                        verdict = flights.verdict_on(flight)
+                        verdict = await self._verdict_on(worker, flight)
                     else:
                         flights.completed += 1
                         reply = Properties(
@@ -216,6 +238,10 @@ class StraightLine:
                             pass  # `conclude` meets it again, and tells it
                         if verdict is GIVE_BACK:  # nothing was sent
                             verdict = dispose(reply, reply_to)
+                        elif len(result.body) <= answered.most_bytes:
+                            answered.young[electron.id] = reply
+                            if len(answered.young) >= answered.half:
+                                answered.turn_over()
                         del reply, body  # they may be large, and the next one may take long
                     result = None
                 finally:

@@ -17,7 +17,7 @@ VALUES = (
 CONTRACT = ("cancellation", "conductor")
 DECIDERS = (
     "admission", "circle", "credit", "slow_start", "intake", "routes", "disposition", "lifecycle", "link_state",
-    "correlation", "remember",
+    "correlation", "remember", "answered",
 )  # fmt: skip
 """The pure part of the core: no clock, no loop, no wire."""
 
@@ -50,9 +50,13 @@ LAYERS = (
         "_core.turns",
         "_core.outbound",
         "_core.flight",
+        "_core.letters",
         "_core.answering",
+        "_core.attempts",
+        "_core.reception",
         "_core.flights",
         "_core.straight_line",
+        "_core.ways",
         "_core.at_once",
         "_core.pump",
         "_core.standstill",

@@ -32,14 +32,13 @@ BUGS = {
     ),
     "acknowledges before the reply is confirmed": Bug(
         "_core/answering.py",
-        "                await self._send(flight, self._frame(flight, left.reply))\n",
-        "                settlement = left.settlement\n"
-        "                await self._send(flight, self._frame(flight, left.reply))\n",
+        "            await self._send_all(flight, left)\n",
+        "            settlement = left.settlement\n            await self._send_all(flight, left)\n",
     ),
     "sends the reply when all is settled": Bug(
         "_core/answering.py",
-        "                await self._send(flight, self._frame(flight, left.reply))\n",
-        '                __import__("asyncio").ensure_future(self._send(flight, self._frame(flight, left.reply)))\n',
+        "            await self._send_all(flight, left)\n",
+        '            __import__("asyncio").ensure_future(self._send_all(flight, left))\n',
     ),
     "takes a broken connection for a reply without receiver": Bug(
         "_core/answering.py",
@@ -58,19 +57,19 @@ BUGS = {
     ),
     "settles again what was settled at once": Bug(
         "_core/answering.py",
-        "        return None if is_settled else Verdict(None, verdict.settlement)\n",
-        "        return None if is_settled and not flight.delivery.count else Verdict(None, verdict.settlement)\n",
+        "        return None if is_settled else left\n",
+        "        return None if is_settled and not flight.delivery.count else left\n",
     ),
     "drops what comes a second time": Bug(
-        "_core/flights.py",
-        "        if registration is None or left <= 0 or self._cancelled.since:\n",
+        "_core/reception.py",
+        "        if not self._recall(flight, electron):\n",
         "        if delivery.redelivered:\n            flight.verdict = Verdict()\n"
-        "        if registration is None or left <= 0 or self._cancelled.since:\n",
+        "        elif not self._recall(flight, electron):\n",
     ),
     "answers results alone": Bug(
         "_core/disposition.py",
-        "    if not reply_to:\n",
-        "    if not reply_to or properties.failure is not None:\n",
+        "    reply = properties if reply_to else None\n",
+        "    reply = properties if reply_to and properties.failure is None else None\n",
     ),
     "sends no deadline": Bug(
         "_core/outbound.py",
@@ -84,7 +83,7 @@ BUGS = {
     ),
     "sends the first budget again": Bug(
         "_core/outbound.py",
-        "        return structs.replace(electron, budget=max(0.0, deadline - self._monotonic()))\n",
+        "        return structs.replace(electron, budget=budget, trials=trials)\n",
         "        return structs.replace(electron, deadline_ns=None)\n",
     ),
     "forgets who waits when sending is not done at once": Bug(
@@ -105,8 +104,9 @@ BUGS = {
     ),
     "does not answer what was cancelled": Bug(
         "_core/disposition.py",
-        "    if not reply_to:\n",
-        '    if not reply_to or (properties.failure is not None and properties.failure.kind == "cancelled"):\n',
+        "    reply = properties if reply_to else None\n",
+        "    is_told = properties.failure is None or properties.failure.kind != FailureKind.CANCELLED\n"
+        "    reply = properties if reply_to and is_told else None\n",
     ),
     "keeps a slot when its atom has failed": Bug(
         "_core/straight_line.py",

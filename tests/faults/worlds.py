@@ -199,6 +199,7 @@ class World:
             send_patience=self.patience if serve else 100.0,
             connect_patience=5.0,
             cancel_grace=CANCEL_GRACE,
+            poison_limit=1_000,
             backoff_first=0.01,
             backoff_most=0.2,
             clock=self.clock,

@@ -21,7 +21,9 @@ ELECTRON = Electron(
     id="i", atom_id="a.B", sender="s", payload=b"\x00", content_type=RAW, deadline_ns=1, budget=0.5, limit=2.5,
     copy_state=False, attempt=2, parent="p", trace="t", reply=False,
 )  # fmt: skip
-FAILURE = Failure(kind="failed", type="t", message="m", trace="l", attempts=2, node="n", ending="killed")
+FAILURE = Failure(
+    kind="failed", type="t", message="m", trace="l", attempts=2, node="n", ending="killed", earlier=("e",)
+)
 REPLIES: tuple[Properties | Progress, ...] = (
     Properties(electron_id="i", atom_id="a.B", started_ns=1, ended_ns=2, result=b"1", attempt=2, node="n"),
     Properties(electron_id="i", failure=FAILURE),
@@ -53,7 +55,7 @@ def test_bodies_are_arrays_of_every_field_in_order() -> None:
     """A reply's kind comes before them; a failure is a map, of what there is to say."""
     assert elements_of(ELECTRON) == list(structs.astuple(ELECTRON))
     assert elements_of(REPLIES[0]) == ["properties", *structs.astuple(REPLIES[0])]
-    assert elements_of(REPLIES[1])[7] == structs.asdict(FAILURE)
+    assert elements_of(REPLIES[1])[7] == structs.asdict(FAILURE) | {"earlier": ["e"]}
     assert elements_of(Properties(electron_id="i", failure=Failure(kind="failed")))[7] == {"kind": "failed"}
     assert elements_of(REPLIES[2]) == ["progress", "i", 0.5, 1.0, "half"]
 
