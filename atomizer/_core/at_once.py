@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .slots import Slots
     from .straight_line import StraightLine
     from .tasks import Tasks
+    from .watchdog import Watchdog
 
 __all__ = ("AtOnce",)
 
@@ -54,6 +55,7 @@ class AtOnce:
         tasks: Tasks,
         clock: Clock,
         find: Callable[[str], Registration | None],
+        watchdog: Watchdog,
     ) -> None:
         self._pump = pump
         self._link = pump.link
@@ -62,6 +64,7 @@ class AtOnce:
         self._tasks = tasks
         self._monotonic = clock.monotonic
         self._find = find
+        self._watchdog = watchdog
         self._in_a_row = 0
         self._spent = 0.0
 
@@ -83,6 +86,8 @@ class AtOnce:
         delivery = connection.send_and_take(frame)
         if delivery is None:
             return False
+        if self._watchdog.sleeps:
+            self._watchdog.wake()
         began = self._monotonic()
         self._fly(Worker(self._link, slots, task, has_slot=slots.take(), is_asker=True), connection, delivery)
         self._spent += self._monotonic() - began

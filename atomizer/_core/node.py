@@ -31,6 +31,7 @@ from .tasks import Tasks
 from .threads import Threads
 from .turns import Turns
 from .unanswered import Unanswered
+from .watchdog import Watchdog
 from .ways import make_ways
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ class Node:
             make_bond=make_bond,
             on_landed=self._moved.set,
         )
+        self._watchdog = Watchdog(loop, settings, broadcast=broadcast, flights=self.flights)
         self._intake = Intake()
         self._granting = self._make_granting()
         self.pausing = self._make_pausing(broadcast)
@@ -252,6 +254,7 @@ class Node:
             slots=self.slots,
             line=self._line,
             granting=self._granting,
+            watchdog=self._watchdog,
             tasks=self.tasks,
             starts_slowly=not self._alone,
         )
@@ -262,6 +265,7 @@ class Node:
             tasks=self.tasks,
             clock=self._settings.clock,
             find=self._registry.find,
+            watchdog=self._watchdog,
         ).fly
         return pump
 
@@ -342,6 +346,7 @@ class Node:
         await self.turns.close(self._settings.settle_grace)
         self.threads.close()
         self.alarm.close()
+        self._watchdog.close()
         await self.tasks.end_all(self._settings.settle_grace)
         if errors:
             raise ExceptionGroup("atoms that could not be closed", errors)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .slots import Slots
     from .supervision import Link
     from .tasks import Tasks
+    from .watchdog import Watchdog
 
 __all__ = ("Pump",)
 
@@ -44,12 +45,21 @@ class Pump:
     """
 
     def __init__(
-        self, link: Link, *, slots: Slots, line: StraightLine, granting: Granting, tasks: Tasks, starts_slowly: bool
+        self,
+        link: Link,
+        *,
+        slots: Slots,
+        line: StraightLine,
+        granting: Granting,
+        watchdog: Watchdog,
+        tasks: Tasks,
+        starts_slowly: bool,
     ) -> None:
         self.link = link
         self._slots = slots
         self._line = line
         self._granting = granting
+        self._watchdog = watchdog
         self._tasks = tasks
         self._loop = asyncio.get_running_loop()
         self.is_open = False
@@ -136,6 +146,8 @@ class Pump:
             waiting.pop(worker.task, None)
         if delivery.redelivered or not self.is_plain:
             self._look_at(delivery)
+        if self._watchdog.sleeps:
+            self._watchdog.wake()
         worker.has_slot = slots.take()  # before another worker is started for it
         if not waiting:
             self.prime()
