@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -13,8 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ("Place", "place_of")
 
-_OURS = f"{Path(__file__).parents[1]}{os.sep}"
-_LIBRARY = f"{Path(os.__file__).parent}{os.sep}"
+_OURS = __file__[: -len("_core/blocking_line.py")]
+_LIBRARY = os.__file__[: -len("os.py")]
 _INSTALLED = ("site-packages", "dist-packages")  # may lie inside of the library's folder
 _LOOP = "asyncio."
 _RUNS = frozenset(("run_forever", "run_until_complete", "run", "_run_once"))

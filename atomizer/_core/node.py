@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from .broadcast import Broadcast
     from .children.processes import Processes
     from .flight import Flight
+    from .flights import Flights
+    from .straight_line import StraightLine
 
 __all__ = ("Node",)
 
@@ -98,24 +100,11 @@ class Node:
         self.report = Report(broadcast)
         self._most_processes = settings.processes or ceil(usable_cpus())
         self.turns = Turns(loop, self.alarm, self._most_processes, self._make_processes)
-        self.flights, self._line = make_ways(
-            name,
-            settings=settings,
-            loop=loop,
-            registry=registry,
-            broadcast=broadcast,
-            report=self.report,
-            alarm=self.alarm,
-            tasks=self.tasks,
-            threads=self.threads,
-            turns=self.turns,
-            make_bond=make_bond,
-            on_landed=self._moved.set,
-        )
+        self.flights, self._line = self._make_ways(make_bond)
         self._watchdog = Watchdog(loop, settings, broadcast=broadcast, flights=self.flights)
         self._intake = Intake()
         self._granting = self._make_granting()
-        self.pausing = self._make_pausing(broadcast)
+        self.pausing = self._make_pausing()
         self.liveness = Liveness(self.slots, settings, self.flights, self.report, self.links, self._intake)
 
     async def open(self, conductors: list[Conductor]) -> None:
@@ -273,6 +262,22 @@ class Node:
         """Wait for the first connection; until then what goes wrong is tried again."""
         await link.ready(self._settings.clock.monotonic() + self._settings.connect_patience)
 
+    def _make_ways(self, make_bond: Callable[[Flight], Bond]) -> tuple[Flights, StraightLine]:
+        return make_ways(
+            self.name,
+            settings=self._settings,
+            loop=self.loop,
+            registry=self._registry,
+            broadcast=self._broadcast,
+            report=self.report,
+            alarm=self.alarm,
+            tasks=self.tasks,
+            threads=self.threads,
+            turns=self.turns,
+            make_bond=make_bond,
+            on_landed=self._moved.set,
+        )
+
     def _make_granting(self) -> Granting:
         return Granting(
             settings=self._settings,
@@ -285,13 +290,13 @@ class Node:
             tasks=self.tasks,
         )
 
-    def _make_pausing(self, broadcast: Broadcast) -> Pausing:
+    def _make_pausing(self) -> Pausing:
         return Pausing(
             intake=self._intake,
             granting=self._granting,
             registry=self._registry,
             links=self.links,
-            broadcast=broadcast,
+            broadcast=self._broadcast,
             flights=self.flights,
             until_landed=self._until_landed,
             is_in_vain=self._is_hopeless,
