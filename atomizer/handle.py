@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from msgspec import Struct
 
 from ._core.flight import CURRENT, Flight
+from ._core.lending import lending
 from ._core.supervision import Link
 from .errors import AtomizerError, Malformed, NoReplyAsked
 from .failure import Failure, FailureKind
@@ -252,12 +253,4 @@ async def wait_lending(wait: Callable[[], Awaitable[T]], flight: Flight | None =
     flight = CURRENT.get() or flight
     if flight is None or flight.landed:
         return await wait()
-    hold = flight.holding()
-    hold.lend()
-    try:
-        value = await wait()
-    except BaseException:
-        hold.retake()
-        raise
-    await hold.reclaim()
-    return value
+    return await lending(flight, wait)

@@ -7,7 +7,7 @@ deeper than its own fields are.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 from msgspec import Struct, structs
@@ -44,10 +44,9 @@ def known(struct: type[S], members: dict[str, Any]) -> S:
 
 
 def _known(value: Any) -> Any:
-    kind: type[Any] = type(value)
-    if kind is tuple:
-        return tuple(map(_known, value))
-    struct = _STRUCTS.get(kind)
+    if type(value) is tuple:
+        return tuple(_known(each) for each in cast("Any", value))
+    struct = _STRUCTS.get(cast("Any", type(value)))
     return value if struct is None else known(struct, structs.asdict(value))
 
 

@@ -15,6 +15,7 @@ from ..conductor import Capability, Frame, Lane, Route, Settlement
 from ..envelope import DEAD, UNCLAIMED
 from ..errors import ConductorError, NobodyThere
 from ..events import ElectronDead, ElectronRequeued, PropertiesUnclaimed
+from .lending import lending_if_there_is_room
 from .letters import letter_of, to_fit, unclaimed_letter
 
 if TYPE_CHECKING:
@@ -143,11 +144,13 @@ class Answers:
             await self._bury(flight, UNCLAIMED, unclaimed_letter(flight, frame))
 
     async def _bury(self, flight: Flight, place: str, letter: DeadLetter) -> None:
-        """Send a dead letter to its place."""
+        """Send a dead letter to its place. A place that is full holds up what is to lie there, and nothing else."""
         link = flight.link
         letter = replace(letter, node=self._outcomes.node, died_ns=self._outcomes.now_ns())
         body, content_type = to_fit(letter, link.codec, link.most_bytes)
-        await link.send(Frame(Route(Lane.DEAD, place), body, content_type, letter.electron_id), self._until())
+        frame = Frame(Route(Lane.DEAD, place), body, content_type, letter.electron_id)
+        if not link.send_nowait(frame):
+            await lending_if_there_is_room(flight, lambda: link.send(frame, self._until()))
         error = letter.failures[-1].message if letter.failures else ""
         self._report.tell(ElectronDead, flight, reason=letter.reason, error=error)
 

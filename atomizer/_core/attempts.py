@@ -14,6 +14,7 @@ from ..retry import in_force, pause_after, worth_another
 from ..trials import NONE_SO_FAR
 from .confinement import FailedInChild
 from .disposition import Verdict, lineage_of, name_of
+from .lending import lending_if_there_is_room
 
 if TYPE_CHECKING:
     from ..electron import Electron
@@ -91,17 +92,7 @@ class Attempts:
         """
         flight.pausing = waker = asyncio.get_running_loop().create_future()
         try:
-            if flight.slots.has_room:
-                hold = flight.holding()
-                hold.lend()
-                try:
-                    await asyncio.wait((waker,), timeout=seconds)
-                except BaseException:
-                    hold.retake()
-                    raise
-                await hold.reclaim()
-            else:
-                await asyncio.wait((waker,), timeout=seconds)
+            await lending_if_there_is_room(flight, lambda: asyncio.wait((waker,), timeout=seconds))
         finally:
             flight.pausing = None
 

@@ -60,6 +60,7 @@ LAYERS = (
         "_core.outbound",
         "_core.flight",
         "_core.letters",
+        "_core.lending",
         "_core.answering",
         "_core.attempts",
         "_core.reception",

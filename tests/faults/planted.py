@@ -114,8 +114,8 @@ BUGS = {
         "            if self.flight is None or self.flight.told is None:\n                self.slots.release()\n",
     ),
     "does not lend the slot of who waits": Bug(
-        "handle.py",
-        "    hold.lend()\n",
+        "_core/lending.py",
+        "    hold = flight.holding()\n",
         "    return await wait()\n",
     ),
     "takes new electrons while it stops": Bug(

@@ -149,7 +149,7 @@ def test_field_of_a_failure_that_cannot_be_read_is_told_by_its_name() -> None:
     [
         (read_electron, pack(elements_of(ELECTRON)), 1),
         (read_reply, pack(elements_of(REPLIES[0])), 1),
-        (read_reply, pack(elements_of(REPLIES[1])), 2),
+        (read_reply, pack(elements_of(REPLIES[1])), 3),
         (read_electron, pack([*elements_of(ELECTRON), [[]]]), 3),
         (read_reply, pack([*elements_of(REPLIES[2]), [[{}]]]), 4),
         (read_reply, pack(["newer", [[[[]]]]]), 5),
