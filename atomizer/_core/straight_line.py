@@ -153,7 +153,7 @@ class StraightLine:
         """
         link, slots, task = worker.link, worker.slots, worker.task
         flights, answers, alarm, broadcast = self._flights, self._answers, self._alarm, self._broadcast
-        take_up, answered = self._take_up, self._answered
+        take_up, answered, may_come_again = self._take_up, self._answered, link.settlements_may_be_lost
         cancelled, loop, utc_ns, monotonic = self._cancelled, self._loop, self._utc_ns, self._monotonic
         flying, find, bond, bounds = flights.flying, flights.find, flights.bond, flights.bounds
         content_type, decode, encode = link.codec.content_type, link.codec.decode_electron, link.codec.encode_reply
@@ -238,7 +238,7 @@ class StraightLine:
                             pass  # `conclude` meets it again, and tells it
                         if verdict is GIVE_BACK:  # nothing was sent
                             verdict = dispose(reply, reply_to)
-                        elif len(result.body) <= answered.most_bytes:
+                        elif (verdict is not None or may_come_again) and len(result.body) <= answered.most_bytes:
                             answered.young[electron.id] = reply
                             if len(answered.young) >= answered.half:
                                 answered.turn_over()

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from ..cancellation import cleanup, foreign_cancellation_as_broken
-from ..conductor import Lane, Route, Settlement, Spread
+from ..conductor import Durability, Lane, Route, Settlement, Spread
 from ..errors import (
     ConductorBroken,
     ConductorError,
@@ -44,6 +44,7 @@ class Link:
         codec: How bodies are written on it.
         most_bytes: The largest body it takes.
         connection: The live connection, or None.
+        settlements_may_be_lost: Whether a delivery may come again that was settled without an error.
         at_once: Sends an electron and flies it in the same call, if it can be over then. None where none are taken.
         state: Where the conductor is.
         error: What ended the last connection, or failed the last attempt to open one.
@@ -68,6 +69,7 @@ class Link:
         self.name: str = conductor.name
         self.codec: Codec = conductor.codec
         self.most_bytes: int = conductor.max_body_bytes
+        self.settlements_may_be_lost: bool = conductor.durability is not Durability.PROCESS
         self.connection: Connection | None = None
         self.at_once: Callable[[Frame, str], bool] | None = None
         self.state: LinkState = LinkState.CONNECTING
