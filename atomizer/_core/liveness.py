@@ -79,9 +79,9 @@ def stalls(slots: int, free: int, ending: int, queues: Iterable[Queue]) -> tuple
     found: list[str] = []
     for queue in queues:
         if queue.waiting and queue.held < queue.credit:
-            found.append(f"{queue.waiting} electrons wait on {queue.name}, slots are free, and none comes")
+            found.append(f"{queue.name} has {queue.waiting} waiting, slots are free, and none comes")
         elif queue.waiting and not ending:
-            found.append(f"{queue.waiting} electrons wait on {queue.name} for those under way, and those do not end")
+            found.append(f"{queue.name} has {queue.waiting} waiting for those under way, and nothing says that those end")
     return tuple(found)
 
 

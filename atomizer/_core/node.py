@@ -310,7 +310,7 @@ class Node:
             pump.prime()
         if self._granting.look():
             self.slots.is_watched = True
-        if self.stopping:
+        if self.stopping or self._intake.is_draining:
             self._moved.set()
 
     async def _landed(self, seconds: float, enough: Callable[[], bool]) -> None:
