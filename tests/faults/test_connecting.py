@@ -12,7 +12,7 @@ import pytest
 import atomizer
 from atomizer import Atomizer, Ending, FailureKind, Lane, MemoryConductor, events
 from atomizer.errors import ConductorUnavailable
-from atomizer.testing.clock import on_virtual_time
+from atomizer.testing.clock import all_blocked, on_virtual_time
 from atomizer.testing.faults import FaultKind, FaultyConductor, Plan, Step
 from atomizer.testing.record import RecordingConductor
 
@@ -340,12 +340,13 @@ async def test_one_of_two_conductors_that_broke_comes_back_while_the_other_goes_
 
     async with Atomizer(double, broken, sound, settings=quick()) as runtime:
         broken.cut()
-        meanwhile = await runtime.run(double.options(conductor="sound"), 4)
+        await all_blocked()
         away = runtime.health().reasons
+        meanwhile = await runtime.run(double.options(conductor="sound"), 4)
         back = await runtime.run(double.options(conductor="broken"), 5)
         after = runtime.health()
 
     assert (meanwhile, back) == (8, 10)
-    assert len(away) <= 1
+    assert [reason.split(":")[0] for reason in away] == ["conductor 'broken' is lost"]
     assert after.ok
     assert len(plan.injected) == 4
