@@ -9,8 +9,8 @@ So a connection begins with one delivery. What was never delivered before double
 It doubles with what comes, and not with what is acknowledged. What the doubling protects is what comes *behind* a
 delivery that may be poison, and the transport puts that in front: a delivery that has never been out says the moment
 it comes that what might have been counted is through. To wait for its end as well would say no more, and cost much:
-64 electrons of a second on 64 slots take 1 s so, and 7 s if the credit doubles with each full round of acknowledgements
-(1, 2, 4, …, 32, and the last one). Of slow atoms a node would stay nearly empty for as long as six of them take.
+64 electrons of a second on 64 slots take 1 s so, 4 s if the credit doubles with each acknowledgement, and 7 s if it
+does with each full round of them. Of slow atoms a node would stay nearly empty for as long as several of them take.
 
 A delivery that came before, on a transport that cannot say how that ended, is neither: it doubles once it is settled.
 """
