@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from .conductor import Spread as Spread
 
     # Values
+    from .dead_letters import DeadLetters as DeadLetters
+    from .dead_letters import Unclaimed as Unclaimed
     from .electron import Electron as Electron
     from .envelope import DeadLetter as DeadLetter
 
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from .errors import ConductorUnavailable as ConductorUnavailable
     from .errors import ConductorUnknown as ConductorUnknown
     from .errors import Expired as Expired
+    from .errors import LetterUnknown as LetterUnknown
     from .errors import Malformed as Malformed
     from .errors import NobodyThere as NobodyThere
     from .errors import NoReplyAsked as NoReplyAsked
@@ -106,7 +109,7 @@ else:
     load_on_first_use(__name__)
 
 __all__ = (  # noqa: RUF022  # grouped as above
-    "Atomizer", "EventStream", "Handle", "Results", "run",
+    "Atomizer", "DeadLetters", "EventStream", "Handle", "Results", "Unclaimed", "run",
     "Atom", "Blocking", "Bond", "FunctionAtom", "Registry", "atom", "atom_id", "register", "unregister",
     "Clock", "DeadLetter", "Electron", "Ending", "Fail", "Failure", "FailureKind", "Health", "Options", "Progress",
     "Properties", "Requeue", "Retry", "Settings", "Statistics", "SystemClock",
@@ -115,6 +118,7 @@ __all__ = (  # noqa: RUF022  # grouped as above
     "Route", "Settlement", "Spread", "conductor_from_url",
     "AtomCancelled", "AtomFailed", "AtomTimedOut", "AtomUnknown", "AtomizerBug", "AtomizerError", "CapabilityMissing",
     "ConductorBroken", "ConductorClosed", "ConductorError", "ConductorUnavailable", "ConductorUnknown", "Expired",
-    "Malformed", "NoReplyAsked", "NobodyThere", "NotRunning", "NotTaken", "Overloaded", "PayloadRefused", "Poison",
-    "RegistrationRefused", "SoftLimitReached", "TooLarge", "TooManyWaiting", "WaitsForItself",
+    "LetterUnknown", "Malformed", "NoReplyAsked", "NobodyThere", "NotRunning", "NotTaken", "Overloaded",
+    "PayloadRefused", "Poison", "RegistrationRefused", "SoftLimitReached", "TooLarge", "TooManyWaiting",
+    "WaitsForItself",
 )  # fmt: skip

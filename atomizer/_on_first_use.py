@@ -37,6 +37,7 @@ HOMES = (
     "memory",
     "handle",
     "results",
+    "dead_letters",
     "runtime",
     "script",
 )
@@ -47,6 +48,7 @@ class Package(ModuleType):
     """A package whose public names are loaded late, and so are its modules, as `atomizer.events`."""
 
     __all__: tuple[str, ...]
+    __homes__: tuple[str, ...]
 
     def __getattr__(self, name: str) -> object:
         """Load what is asked for. It is there from then on, and not looked for again."""
@@ -66,7 +68,7 @@ class Package(ModuleType):
         return sorted({*super().__dir__(), *self.__all__})
 
     def _load(self, name: str) -> None:
-        for home in HOMES:
+        for home in self.__homes__:
             module = import_module(f"{self.__name__}.{home}")
             vars(self).update((each, getattr(module, each)) for each in module.__all__ if each in self.__all__)
             if name in vars(self):
@@ -85,11 +87,14 @@ class Package(ModuleType):
         return AttributeError(f"module {self.__name__!r} has no attribute {name!r}", name=name, obj=self)
 
 
-def load_on_first_use(package: str) -> None:
+def load_on_first_use(package: str, homes: tuple[str, ...] = HOMES) -> None:
     """
     Have a package load its public names when they are asked for.
 
     Args:
         package: Its name; it is being imported, and its `__all__` says what is public.
+        homes: The modules that its public names come from, in the order in which they are looked through.
     """
-    sys.modules[package].__class__ = Package
+    module = sys.modules[package]
+    vars(module)["__homes__"] = homes
+    module.__class__ = Package

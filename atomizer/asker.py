@@ -129,7 +129,7 @@ class Asker:
             payload = to.bind(args, kwargs)
         except ValueError as error:
             raise _refused(electron_id, to.atom_id, error) from error
-        link = self._link(to.options, parent)
+        link = self.link(to.options, parent)
         frame, electron, deadline = self._outbound.outgoing(link, electron_id, to, payload, parent)
         handle: Handle[Any] = Handle(electron_id, to.atom_id, self, to.read, to.raises, parent, link)
         if parent is not None or not to.is_plain:
@@ -300,7 +300,8 @@ class Asker:
             self._check_wait(handle.parent, to)
             handle.adopt()
 
-    def _link(self, options: Options, parent: Flight | None) -> Link:
+    def link(self, options: Options, parent: Flight | None) -> Link:
+        """Choose the conductor: the one named, the parent's, or the first."""
         if options.conductor is not None:
             link = self._links.get(options.conductor)
             if link is None:

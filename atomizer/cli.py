@@ -14,7 +14,10 @@ from ._cli.voice import Unwritable, Voice, is_broken, let_go_of_broken_streams
 from .masking import masked_text
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Awaitable, Callable, Generator
+
+    from ._cli.dead import Said
+    from .runtime import Atomizer
 
 __all__ = ("main",)
 
@@ -22,7 +25,8 @@ EXIT_CODES = """\b
 Exit codes:
   0    done
   1    doctor found something; bench lost, doubled or failed an electron,
-       or had no time to measure; run stopped, and an atom could not be closed
+       or had no time to measure; run stopped, and an atom could not be closed;
+       dead found no such letter, or what it sent again was not taken or failed
   2    wrong usage, or a setting out of its range
   3    a target cannot be imported or served, or holds no atoms
   4    the conductor is unknown or cannot be reached
@@ -204,6 +208,92 @@ def doctor(conductor: str | None, as_json: bool) -> None:
     diagnosis = examine(conductor)
     _say(diagnosis.as_json() if as_json else diagnosis.for_people())
     if not diagnosis.is_well:
+        click.get_current_context().exit(FINDING)
+
+
+@main.group(cls=_Commands, name="dead")
+def dead() -> None:
+    """Look at what was given up on, send it again, or drop it."""
+
+
+_ids = click.argument("ids", nargs=-1, metavar="[ID]...")
+_unclaimed = click.option("--unclaimed", is_flag=True, help="Results that nobody was there to take.")
+_atom = click.option("--atom", metavar="ID", help="Only those of that atom.")
+_reason = click.option("--reason", metavar="WORD", help="Only those of that reason, as in failed or poison.")
+_every = click.option("--all", "every", is_flag=True, help="All, or all of an --atom or a --reason.")
+
+
+@dead.command(name="list")
+@_conductor
+@_unclaimed
+@_atom
+@_reason
+@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="How many at most.")
+@_json
+def list_dead(conductor: str | None, as_json: bool, limit: int, **choice: Any) -> None:
+    """List letters, the oldest first, without what is in them."""
+    from ._cli.dead import Chosen, list_letters
+
+    _at_runtime(conductor, as_json, lambda runtime: list_letters(runtime, Chosen(**choice), limit, json=as_json))
+
+
+@dead.command()
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@_conductor
+@_unclaimed
+@_json
+def show(conductor: str | None, as_json: bool, **choice: Any) -> None:
+    """Show the letters of electrons, with payload or result."""
+    from ._cli.dead import Chosen, show_letters
+
+    _at_runtime(conductor, as_json, lambda runtime: show_letters(runtime, Chosen(**choice), json=as_json))
+
+
+@dead.command()
+@_ids
+@_conductor
+@_every
+@_atom
+@_reason
+@click.option("--timeout", type=click.FloatRange(min=0.0), metavar="SECONDS", help="For the whole of its new life.")
+@click.option("--wait", is_flag=True, help="For the outcome, and show it. Else nobody waits for it.")
+@_json
+def replay(conductor: str | None, as_json: bool, timeout: float | None, wait: bool, **choice: Any) -> None:
+    """
+    Send electrons again, under the same id, as if for the first time.
+
+    A letter is taken away when its electron was taken. Should that fail again, it is a letter again.
+    """
+    from ._cli.dead import Chosen, replay_letters
+
+    chosen = Chosen(**choice)
+    chosen.check()
+    _at_runtime(conductor, as_json, lambda runtime: replay_letters(runtime, chosen, timeout, wait=wait, json=as_json))
+
+
+@dead.command()
+@_ids
+@_conductor
+@_unclaimed
+@_every
+@_atom
+@_reason
+@_json
+def drop(conductor: str | None, as_json: bool, **choice: Any) -> None:
+    """Take letters away for good."""
+    from ._cli.dead import Chosen, drop_letters
+
+    chosen = Chosen(**choice)
+    chosen.check()
+    _at_runtime(conductor, as_json, lambda runtime: drop_letters(runtime, chosen, json=as_json))
+
+
+def _at_runtime(url: str | None, as_json: bool, act: Callable[[Atomizer], Awaitable[Said]]) -> None:
+    from ._cli.dead import at_runtime
+
+    said = at_runtime(url, act, Voice(_say, _write_note, as_json=as_json))
+    _say(said.text)
+    if not said.is_sound:
         click.get_current_context().exit(FINDING)
 
 

@@ -14,6 +14,7 @@ Every exception of atomizer, in one tree.
     ├── RegistrationRefused        the caller's fault: what was registered cannot be
     ├── Malformed                  bytes that are no electron, properties, …
     ├── NotRunning                 the runtime is not open (any more)
+    ├── LetterUnknown              no dead letter of that electron lies there
     ├── NoReplyAsked               the electron was sent with `reply=False`: no outcome will come
     ├── TooManyWaiting             too many atoms wait for children on this node
     ├── WaitsForItself             an atom asked its own atom, which waits for that very atom to end
@@ -54,6 +55,7 @@ __all__ = (
     "ConductorUnavailable",
     "ConductorUnknown",
     "Expired",
+    "LetterUnknown",
     "Malformed",
     "NoReplyAsked",
     "NobodyThere",
@@ -160,6 +162,10 @@ class Malformed(AtomizerError):
 
 class NotRunning(AtomizerError):
     """The runtime is not open: it was not entered yet, or it has stopped."""
+
+
+class LetterUnknown(AtomizerError):
+    """No letter of that electron lies in that dead-letter place; the message names the nearest ones."""
 
 
 class NoReplyAsked(AtomizerError):

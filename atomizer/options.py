@@ -60,6 +60,8 @@ class Options(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def __post_init__(self) -> None:
         for name in ("timeout", "limit", "soft_limit", "delay"):
             _check_seconds(name, getattr(self, name))
+        if self.delay == inf:
+            raise ValueError("Options.delay is in seconds and ends: what is never delivered need not be sent")
         if self.priority not in (None, -1, 0, 1):
             raise ValueError(f"Options.priority is -1, 0 or 1, not {self.priority!r}")
         _check_mode(self.retry)

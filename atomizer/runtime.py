@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import nullcontext
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
-
-from msgspec.structs import replace
 
 from ._core.broadcast import Broadcast, EventStream
 from ._core.flight import CURRENT
@@ -17,13 +16,14 @@ from .asker import Asker
 from .bond import Asking
 from .bonded import RunningBond
 from .conductor import Conductor
+from .dead_letters import DeadLetters, Unclaimed
+from .dead_place import Office
 from .errors import NotRunning
 from .events import AtomRegistered, AtomUnregistered, RuntimeStarted, RuntimeStopped, RuntimeStopping
-from .handle import wait_lending
-from .health import Health, Statistics, health_of, statistics_of
+from .first_conductor import conductors_of
+from .operating import Operating
 from .options import NOTHING_SAID, Options
 from .registry import Registry, default_registry
-from .schemes import conductors_for
 from .settings import Settings, node_name_of
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ("Atomizer", "EventStream")
 
 
-class Atomizer(Asking):
+class Atomizer(Operating, Asking):
     """
     A runtime: it takes electrons from its conductors, bonds them with its atoms, and asks for electrons elsewhere.
 
@@ -76,7 +76,7 @@ class Atomizer(Asking):
         for item in registrations:
             self._registry.register(item)
         self._alone = not (conductor or self._settings.url or self._registry.conductors)  # a hub of its own
-        self._conductors = conductors_for(conductor, self._registry, self._settings)
+        self._conductors = conductors_of(conductor, self._registry, self._settings)
         self._options = options
         self._serve = serve
         self._state = State.NEW
@@ -228,89 +228,15 @@ class Atomizer(Asking):
         node.retire_atom(found)
         self._broadcast.emit(AtomUnregistered, atom_id=found.definition.atom_id)
 
-    async def pause(self, item: Definition | Atom | type[Atom] | Conductor | str) -> None:
-        """
-        Take nothing new of an atom, or off a conductor, until `resume`. What is under way goes on.
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """The electrons that were given up on, to be looked at, replayed or dropped; `NotRunning` if it is not open."""
+        return DeadLetters(self._office)
 
-        What is sent waits with the conductor, or goes to other nodes. Over new connections it stays paused. Returns
-        once the conductors that are connected were told.
-
-        Args:
-            item: What was registered, or an atom's id. Atoms that share its route pause with it.
-
-        Raises:
-            RegistrationRefused: It is not registered here.
-            NotRunning: The runtime is not open.
-
-        Cancellation: it is paused; a conductor that was not told yet is told with the next change.
-        """
-        await self._open_node().pausing.pause(self._registry.found(item))
-
-    async def resume(self, item: Definition | Atom | type[Atom] | Conductor | str | None = None) -> None:
-        """
-        Take up again what was paused. Returns once the conductors that are connected were told.
-
-        Args:
-            item: As for `pause`; None takes back a `drain`, and leaves paused what was paused by name.
-
-        Raises:
-            RegistrationRefused: It is not registered here.
-            NotRunning: The runtime is not open.
-        """
-        await self._open_node().pausing.resume(None if item is None else self._registry.found(item))
-
-    async def drain(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109  # it does not raise, but answers
-        """
-        Take nothing new off any conductor, and wait until nothing is under way here.
-
-        The runtime stays open and may still ask; `resume()` takes up again.
-
-        Args:
-            timeout: Seconds to wait at most; None waits as long as it takes.
-
-        Returns:
-            Whether nothing is under way any more, but for the atom that asks. False also if what is left waits for
-            children that nobody else can run, or somebody resumed meanwhile.
-
-        Raises:
-            NotRunning: The runtime is not open.
-
-        Cancellation: nothing new is taken all the same, until `resume()`.
-        """
-        return await self._open_node().pausing.drain(timeout)
-
-    def events(self, *, buffer: int | None = None) -> EventStream:
-        """
-        Open a stream of everything that happens on this node, from now on.
-
-        It may be opened before the runtime is entered, and then misses nothing.
-
-        Args:
-            buffer: How many events are kept for a slow reader, at least 1; None means `Settings.event_ring`.
-
-        Raises:
-            ValueError: The buffer holds less than one event.
-        """
-        return self._broadcast.stream(self._settings.event_ring if buffer is None else buffer, None, wait_lending)
-
-    def errors(self, *, buffer: int | None = None) -> EventStream:
-        """Open a stream of everything that goes wrong on this node: events whose `is_error` is true."""
-        size = self._settings.event_ring if buffer is None else buffer
-        return self._broadcast.stream(size, lambda event: event.is_error, wait_lending)
-
-    def statistics(self) -> Statistics:
-        """Return the figures of this moment. Cheap."""
-        return replace(
-            statistics_of(self._node, self._settings),
-            node=self._name,
-            state=self._state.value,
-            atoms=tuple(registration.definition.atom_id for registration in self._registry.registrations),
-            events_dropped=self._broadcast.dropped,
-        )
-
-    def health(self) -> Health:
-        """Judge whether this runtime can be relied on. Cheap. Ask again and again: some is seen from look to look."""
-        return health_of(self.statistics(), self._settings)
+    @property
+    def unclaimed(self) -> Unclaimed:
+        """The properties that nobody took, to be looked at, taken or dropped; `NotRunning` if it is not open."""
+        return Unclaimed(self._office)
 
     async def _register_conductor(self, node: Node, conductor: Conductor, *, replace: bool) -> None:
         self._registry.register(conductor, replace=replace)
@@ -387,6 +313,17 @@ class Atomizer(Asking):
             State.STOPPED: "has stopped: make another one",
         }[self._state]
         raise NotRunning(f"runtime {self._name!r} {hint}")
+
+    @cached_property
+    def _office(self) -> Office:
+        return Office(
+            node=self._open_node(),
+            asker=self._open_asker(),
+            settings=self._settings,
+            registry=self._registry,
+            broadcast=self._broadcast,
+            check_open=self._check_open,
+        )
 
     def _open_node(self) -> Node:
         self._check_open(None)

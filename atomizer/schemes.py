@@ -12,18 +12,13 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .bounds import bounds_of
 from .conductor import Conductor
 from .errors import ConductorUnknown, nearest
-from .memory import MemoryConductor
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-    from .registry import Registry
-    from .settings import Settings
-
-__all__ = ("conductor_from_url", "conductors_for", "with_room")
+__all__ = ("conductor_from_url",)
 
 GROUP = "atomizer.conductors"
 """The entry-point group: the name is the scheme, the object has `from_url(url) -> Conductor`."""
@@ -135,24 +130,3 @@ def _import_offer(scheme: str, offer: EntryPoint) -> Any:
     if not callable(getattr(offered, "from_url", None)):
         raise ConductorUnknown(f"{scheme}:// is offered by {offer.value}, which has no from_url(url)")
     return offered
-
-
-def conductors_for(conductor: Conductor | str | None, registry: Registry, settings: Settings) -> list[Conductor]:
-    """Decide which conductors a runtime has, the one to use first in front."""
-    registered = registry.conductors
-    if conductor is None and not registered:
-        conductor = settings.url or with_room(MemoryConductor(), settings)
-    if isinstance(conductor, str):
-        conductor = with_room(conductor_from_url(conductor), settings)  # named in code, or by Settings.url
-    if conductor is None:
-        return list(registered)
-    if conductor not in registered:
-        registry.register(conductor)
-    return [conductor, *(other for other in registered if other is not conductor)]
-
-
-def with_room(conductor: Conductor, settings: Settings) -> Conductor:
-    """Let a hub of this process that nobody has made by hand carry what the settings allow, with what is around it."""
-    if isinstance(conductor, MemoryConductor):
-        conductor.max_body_bytes = max(conductor.max_body_bytes, bounds_of(settings).max_bytes)
-    return conductor

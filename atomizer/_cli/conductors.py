@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from ..conductor import Conductor
 from ..errors import ConductorUnknown
+from ..first_conductor import with_room
 from ..masking import masked
 from ..memory import MemoryConductor
 from ..registry import default_registry
-from ..schemes import GROUP, HOMES, conductor_from_url, with_room
+from ..schemes import GROUP, HOMES, conductor_from_url
 from ..settings import Settings
 from .complaint import NO_CONDUCTOR, Complaint
 

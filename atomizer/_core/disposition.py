@@ -66,16 +66,17 @@ GIVE_BACK = Verdict(None, Settlement.REQUEUE)
 """Nothing became of it here: the node stops, or lost its connection."""
 
 
-def dispose(properties: Properties, reply_to: str) -> Verdict:
+def dispose(properties: Properties, reply_to: str, *, was_dead: bool = False) -> Verdict:
     """
     Decide what to send and how to settle, now that an electron has an outcome.
 
     Args:
         properties: Its outcome: a result or a failure. (An electron without one is given back: `GIVE_BACK`.)
         reply_to: The node that waits for it; "" means nobody does.
+        was_dead: It was taken from the dead letters: if it fails again, it goes back there.
     """
     reply = properties if reply_to else None
-    letter = properties if _is_given_up(properties, is_awaited=bool(reply_to)) else None
+    letter = properties if _is_given_up(properties, is_awaited=bool(reply_to) and not was_dead) else None
     return Verdict(reply, Settlement.ACK, properties, letter)
 
 

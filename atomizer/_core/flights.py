@@ -393,4 +393,5 @@ class Flights:
     def _given_up(self, flight: Flight, properties: Properties) -> Verdict:
         """Dispose of an electron that has failed for good."""
         self._report.failure(flight, properties)
-        return dispose(properties, flight.delivery.reply_to)
+        was_dead = flight.electron is not None and flight.electron.replayed > 0
+        return dispose(properties, flight.delivery.reply_to, was_dead=was_dead)

@@ -81,7 +81,7 @@ def stalls(slots: int, free: int, ending: int, queues: Iterable[Queue]) -> tuple
         if queue.waiting and queue.held < queue.credit:
             found.append(f"{queue.name} has {queue.waiting} waiting, slots are free, and none comes")
         elif queue.waiting and not ending:
-            found.append(f"{queue.name} has {queue.waiting} waiting for those under way, and nothing says that those end")
+            found.append(f"{queue.name} has {queue.waiting} waiting, and nothing says that those under way end")
     return tuple(found)
 
 

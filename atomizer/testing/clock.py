@@ -378,7 +378,10 @@ def _current_loop() -> VirtualLoop:
     loop = asyncio.get_running_loop()
     if isinstance(loop, VirtualLoop):
         return loop
-    raise RuntimeError(f"this runs on a {type(loop).__name__}, not on a VirtualLoop: see atomizer.testing.clock")
+    raise RuntimeError(
+        f"this runs on a {type(loop).__name__}, not on a VirtualLoop: put the test on one with `on_virtual_time`, "
+        "or all tests of pytest-asyncio with `atomizer_virtual_time = true` in pytest's settings"
+    )
 
 
 def _refuse_inside_a_loop() -> None:

@@ -194,6 +194,18 @@ class FaultyConnection(Connection):
             self._overtake(frame.to.lane)
         return is_sent
 
+    def send_and_take(self, frame: Frame) -> Delivery | None:
+        """Send and receive at once what the inner connection takes so, if nothing is planned for either step."""
+        plan, lane = self._plan, frame.to.lane
+        if self._died.is_set() or plan.upcoming(_SENDING[lane]) is not None or plan.upcoming(Step.RECEIVE) is not None:
+            return None
+        delivery = self.inner.send_and_take(frame)
+        if delivery is not None:
+            plan.take(_SENDING[lane], frame.id)
+            plan.take(Step.RECEIVE, delivery.id)
+            self._overtake(lane)
+        return delivery
+
     async def settle(self, delivery: Delivery, settlement: Settlement) -> None:
         """Settle, as planned."""
         self._refuse_if_lost(delivery)

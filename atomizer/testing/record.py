@@ -152,6 +152,14 @@ class RecordingConnection(Connection):
             self.page.end(self.page.send(frame))
         return is_sent
 
+    def send_and_take(self, frame: Frame) -> Delivery | None:
+        """Send and receive at once, if the inner connection does, and write both down."""
+        delivery = self.inner.send_and_take(frame)
+        if delivery is not None:
+            self.page.end(self.page.send(frame))
+            self.page.receive(delivery)
+        return delivery
+
     async def settle(self, delivery: Delivery, settlement: Settlement) -> None:
         """Settle, and write down how it ended."""
         with self._writing(self.page.settle(delivery, settlement)):

@@ -39,18 +39,11 @@ LAYERS = (
     ("annotations", "payload", "definition", "reference", "function_atom", "atom", "bond", "state"),
     ("registration", "registry"),
     ("memory_queue", "memory_listening", "memory_hub", "memory_connection", "memory", "schemes", "processors"),
+    ("first_conductor",),
     tuple(f"_core.{name}" for name in DECIDERS),
     ("_core.ended", "_core.soft_cancellation"),
-    (
-        "_core.report",
-        "_core.back_off",
-        "_core.blocking_line",
-        "_core.stopping",
-        "_core.tasks",
-        "_core.threads",
-        "_core.alarm",
-        "_core.gate",
-    ),
+    ("_core.looking", "_core.report", "_core.stopping", "_core.back_off", "_core.blocking_line"),
+    ("_core.tasks", "_core.threads", "_core.alarm", "_core.gate"),
     *(tuple(f"_core.children.{name}" for name in side) for side in (*CHILDS_SIDE, *RUNTIMES_SIDE)),
     ("_core.identity", "_core.broadcast", "_core.slots", "_core.confinement", "_core.softening", "_core.outcome"),
     (
@@ -77,12 +70,28 @@ LAYERS = (
         "_core.watchdog",
     ),
     ("_core.node",),
-    ("handle", "results", "health", "asker", "bonded", "runtime", "script", "dead_letters", "telemetry"),
+    (
+        "handle",
+        "results",
+        "health",
+        "asker",
+        "bonded",
+        "operating",
+        "replay",
+        "dead_place",
+        "dead_letters",
+        "runtime",
+        "script",
+        "telemetry",
+    ),
     ("_cli", "cli", "__main__", "_on_first_use", "testing"),
 )
 """From the values up to the door. A module imports from its own layer and those before it; a new one is put here."""
 
-KIN_OF_THE_RUNTIME = {"runtime", "handle", "results", "health", "asker", "bonded", "dead_letters", "telemetry", "cli"}
+KIN_OF_THE_RUNTIME = {
+    *("runtime", "handle", "results", "health", "asker", "bonded", "operating", "telemetry", "cli"),
+    *("replay", "dead_place", "dead_letters"),
+}
 """Who may see the core, besides itself."""
 
 SEEN_BY_CONDUCTORS = {"atomizer", *(f"atomizer.{name}" for layer in (*VALUES, CONTRACT) for name in layer)}

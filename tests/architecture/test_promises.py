@@ -29,7 +29,7 @@ def docstrings_of_tests() -> Iterator[tuple[str, str]]:
                 yield f"{module.name}::{name}", ast.get_docstring(node) or ""
 
 
-def tests_by_promise() -> dict[str, list[str]]:
+def named_by_promise() -> dict[str, list[str]]:
     """List who names which promise. `I1 to I6` names all of them."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     for name, text in docstrings_of_tests():
@@ -40,7 +40,7 @@ def tests_by_promise() -> dict[str, list[str]]:
     return found
 
 
-TESTS = tests_by_promise()
+TESTS = named_by_promise()
 
 
 @pytest.mark.parametrize("promise", sorted(PROMISES, key=lambda name: int(name[1:])))

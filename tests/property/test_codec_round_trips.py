@@ -17,21 +17,18 @@ from atomizer import events
 from atomizer.codec import GO, MESSAGEPACK, NATIVE_JSON, decode_value, encode_value
 from atomizer.control import Cancel
 from atomizer.electron import JSON, RAW, Electron
-from atomizer.envelope import DeadLetter
 from atomizer.errors import Malformed
-from atomizer.failure import Failure, FailureKind
 from atomizer.properties import Finite, Progress, Properties
-from atomizer.trials import FailureMode, Trials
+from atomizer.testing import strategies
 
 if TYPE_CHECKING:
+    from atomizer.envelope import DeadLetter
     from atomizer.events import Event
 
 CODECS = st.sampled_from([MESSAGEPACK, NATIVE_JSON, GO])
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
-ids = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=256)
 moments = st.integers(0, 2**63 - 1)
-durations = st.floats(0.0, 1e10)
 finite = st.floats(allow_nan=False, allow_infinity=False)
 
 values: st.SearchStrategy[Any] = st.recursive(
@@ -48,84 +45,13 @@ bodies = st.one_of(
 )
 content_types = st.sampled_from([JSON, RAW, "text/plain"])
 
-electrons = st.builds(
-    Electron,
-    id=ids,
-    atom_id=ids,
-    sender=texts,
-    payload=bodies,
-    content_type=content_types,
-    deadline_ns=st.none() | moments,
-    budget=st.none() | durations,
-    limit=st.none() | durations,
-    copy_state=st.none() | st.booleans(),
-    attempt=st.integers(1, 2**31),
-    parent=texts,
-    trace=texts,
-    reply=st.booleans(),
-    soft_limit=st.none() | durations,
-    trials=st.none() | st.deferred(lambda: trials),
+electrons = strategies.electrons(payload=bodies, content_type=content_types)
+properties = strategies.properties(failed=False, result=bodies, content_type=content_types) | strategies.properties(
+    failed=True
 )
-failures = st.builds(
-    Failure,
-    kind=st.sampled_from(FailureKind).map(str) | texts,
-    type=texts,
-    message=texts | values.map(encode_value).map(bytes.decode),
-    trace=texts,
-    attempts=st.integers(1, 2**40),
-    node=texts,
-    ending=texts,
-)
-modes = st.builds(
-    FailureMode,
-    kind=st.text(max_size=32),
-    attempts=st.integers(1, 2**31),
-    pause=durations,
-    growth=st.floats(1.0, 100.0),
-    jitter=st.floats(0.0, 1.0),
-    on=st.lists(texts, max_size=3).map(tuple),
-)
-trials = st.builds(
-    Trials,
-    mode=st.none() | modes,
-    failures=st.lists(failures, max_size=2).map(tuple),
-    passed_on=st.booleans(),
-    again=st.booleans(),
-    replayed=st.integers(0, 2**31),
-)
-dead_letters = st.builds(
-    DeadLetter,
-    electron_id=texts,
-    reason=st.text(max_size=64),
-    body=bodies,
-    content_type=content_types,
-    atom_id=texts,
-    route=texts,
-    conductor=texts,
-    node=texts,
-    sender=texts,
-    reply_to=texts,
-    key=texts,
-    priority=st.integers(-1, 1),
-    attempts=st.integers(0, 2**40),
-    failures=st.lists(failures, max_size=2).map(tuple),
-    trace=texts,
-    replayed=st.integers(0, 2**40),
-    died_ns=moments,
-)
-outcomes = st.tuples(bodies, st.none()) | st.tuples(st.just(b""), failures)
-properties = st.builds(
-    lambda outcome, **rest: Properties(result=outcome[0], failure=outcome[1], **rest),
-    outcome=outcomes,
-    electron_id=texts,
-    atom_id=texts,
-    started_ns=moments,
-    ended_ns=moments,
-    content_type=content_types,
-    attempt=st.integers(1, 2**40),
-    node=texts,
-)
-progress = st.builds(Progress, electron_id=texts, done=finite, total=st.none() | finite, note=texts)
+progress = strategies.progress()
+dead_letters = strategies.dead_letters(body=bodies, content_type=content_types)
+"""Whatever they hold, whatever their content type says of it."""
 
 
 def event_of(kind: type[Event]) -> st.SearchStrategy[Event]:

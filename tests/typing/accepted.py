@@ -15,14 +15,20 @@ from atomizer import (
     Atomizer,
     Bond,
     Conductor,
+    DeadLetter,
+    DeadLetters,
     Electron,
+    Fail,
     FunctionAtom,
     Handle,
     MemoryConductor,
     Options,
     Properties,
     Registry,
+    Requeue,
     Results,
+    Retry,
+    Unclaimed,
 )
 from atomizer.atom import ClassCall, Definition
 from atomizer.bond import Asking, Blocking
@@ -229,6 +235,9 @@ async def run(asking: Asking) -> None:
     assert_type(await asking.run(halve, 3, digits=1), float)
     assert_type(await asking.run(add.options(limit=1.0), 1, 2), int)
     assert_type(await asking.run(spawn.options(timeout=1.0, priority=1), 3), list[int])
+    assert_type(await asking.run(add.options(retry=Retry(attempts=3, on=(ConnectionError,))), 1, 2), int)
+    assert_type(await asking.run(add.options(retry=Requeue(delay=1.0, on=(MyError, "elsewhere.Sold"))), 1, 2), int)
+    assert_type(await asking.run(add.options(retry=Fail()), 1, 2), int)
     assert_type(await asking.run(crunch, [1.0], power=3), float)
     assert_type(await asking.run(crunch.options(limit=1.0, soft_limit=0.5), [1.0]), float)
     assert_type(await asking.run(alone, 1), int)
@@ -323,3 +332,24 @@ def keeps_the_overloads(decorate: Callable[[Callable[[int], int]], FunctionAtom[
 
 
 keeps_the_overloads(atomizer.atom)
+
+
+# What was given up on
+
+
+async def look_after(runtime: Atomizer) -> None:
+    """Look at dead letters, and act."""
+    assert_type(runtime.dead_letters, DeadLetters)
+    assert_type(runtime.dead_letters.on("orders"), DeadLetters)
+    letters = await runtime.dead_letters.list(reason="failed", atom=add, limit=5)
+    assert_type(letters, tuple[DeadLetter, ...])
+    assert_type(await runtime.dead_letters.list(atom=Toss), tuple[DeadLetter, ...])
+    assert_type(await runtime.dead_letters.show("id"), DeadLetter)
+    assert_type(await runtime.dead_letters.replay(letters[0], timeout=3, reply=False), Handle[Any])
+    assert_type(await runtime.dead_letters.replay_all(atom="elsewhere.add"), tuple[Handle[Any], ...])
+    assert_type(await runtime.dead_letters.drop("id"), int)
+    assert_type(runtime.dead_letters.electron(letters[0]), Electron)
+    assert_type(runtime.unclaimed.on("orders"), Unclaimed)
+    assert_type(await runtime.unclaimed.take("id"), Properties)
+    assert_type(runtime.unclaimed.properties(letters[0]), Properties)
+    assert_type(await runtime.unclaimed.drop_all(), int)

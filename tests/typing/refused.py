@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import atomizer
-from atomizer import Atom, Atomizer, Bond, Electron, Options
+from atomizer import Atom, Atomizer, Bond, Electron, Options, Requeue, Retry
 from atomizer.bond import Asking
 
 
@@ -96,6 +96,9 @@ async def run(runtime: Atomizer, asking: Asking) -> None:
     await runtime.run(named, 1)  # refused
     await runtime.run(shout, 1)  # refused
     await runtime.run(add.options(limit=1.0), "1", 2)  # refused
+    await runtime.dead_letters.replay(3)  # refused
+    await runtime.dead_letters.list(atom=3)  # refused
+    await runtime.unclaimed.replay("id")  # refused
     await runtime.run(Toss, b"", b"")  # refused
     await runtime.run(Toss, payload=b"")  # refused
     await runtime.run(Toss.options(limit=1.0), b"", b"")  # refused
@@ -149,6 +152,12 @@ async def called_directly(bond: Bond) -> None:
     add.options(limit="1s")  # refused
     add.options(soft_limit="1s")  # refused
     add.options(priority=2)  # refused
+    add.options(retry=3)  # refused
+    add.options(retry=Retry)  # refused
+    add.options(retry=Retry(3))  # refused
+    add.options(retry=Retry(on=ConnectionError))  # refused
+    add.options(retry=Retry(on=(3,)))  # refused
+    add.options(retry=Requeue(backoff=1.0))  # refused
     Toss.options(limit="1s")  # refused
     Lazy()  # refused
 

@@ -68,3 +68,14 @@ def test_an_interrupted_atom_keeps_the_failure_it_was_told_with() -> None:
     assert quiet == told
     assert loud.kind == FailureKind.TIMED_OUT
     assert loud.message == "it ran over its limit; on its way out it raised half done"
+
+
+@pytest.mark.parametrize(("was_dead", "is_letter"), [(False, False), (True, True)])
+def test_what_was_a_dead_letter_is_one_again_if_it_fails(was_dead: bool, is_letter: bool) -> None:
+    """Also when somebody hears of it: the payload would be gone."""
+    failed = Properties(electron_id="e", failure=Failure(kind=FailureKind.FAILED))
+
+    verdict = dispose(failed, "asker", was_dead=was_dead)
+
+    assert verdict.reply is failed
+    assert (verdict.letter is not None) == is_letter

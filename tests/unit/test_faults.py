@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from math import inf
+from random import Random
 from typing import TYPE_CHECKING
 
 import anyio
 import pytest
 
-from atomizer import MemoryConductor
+from atomizer import Atomizer, MemoryConductor, Settings, atom
 from atomizer.conductor import Connection, Delivery, Frame, Lane, Route, Settlement
 from atomizer.errors import ConductorBroken, ConductorError, ConductorUnavailable, NobodyThere
 from atomizer.testing.bench import Bench, Check
-from atomizer.testing.clock import all_blocked, current_clock, on_virtual_time, run
+from atomizer.testing.clock import VirtualClock, all_blocked, current_clock, on_virtual_time, run
 from atomizer.testing.conductor_checks import conductor_checks
 from atomizer.testing.faults import APPLICABLE, FaultKind, FaultyConductor, Plan, Step
 from atomizer.testing.record import Ledger, RecordingConductor
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from atomizer.conductor import Conductor
 
@@ -808,6 +810,102 @@ async def test_twins_of_a_dead_connection_do_nothing() -> None:
             connection.receive_nowait(Lane.WORK)
         with pytest.raises(ConductorBroken):
             connection.settle_nowait(delivery, ACK)
+
+
+@asynccontextmanager
+async def awaited(connection: Connection) -> AsyncGenerator[None]:
+    """Have a call wait for work, so that what is sent may be taken in its place."""
+    waiting = asyncio.get_running_loop().create_task(connection.receive(Lane.WORK))
+    await all_blocked()
+    yield
+    waiting.cancel()
+    await all_blocked()
+
+
+@on_virtual_time
+async def test_send_and_take_is_two_steps_when_nothing_is_planned() -> None:
+    """What the inner connection takes at once is sent and received; what it declines is neither."""
+    conductor = faulty()
+    async with conductor.connect() as connection:
+        await connection.listen(WORK, 1)
+        assert connection.send_and_take(work()) is None  # nobody waits for it
+
+        async with awaited(connection):
+            delivery = connection.send_and_take(work())
+            assert delivery is not None
+            await connection.settle(delivery, ACK)
+
+    assert delivery.id == "e1"
+    assert conductor.plan.seen == {step: 1 for step in Step if step not in (Step.SEND_REPLY, Step.SEND_CONTROL)}
+
+
+@pytest.mark.parametrize("step", [Step.SEND_WORK, Step.RECEIVE])
+@on_virtual_time
+async def test_send_and_take_declines_where_a_fault_is_due(step: Step) -> None:
+    """Whichever of its two steps is to go wrong, nothing has happened; the calls that may wait meet it."""
+    conductor = faulty((step, 1, FaultKind.DELAY))
+    async with conductor.connect() as connection:
+        await connection.listen(WORK, 2)
+        async with awaited(connection):
+            assert connection.send_and_take(work()) is None
+        assert conductor.plan.seen == {Step.CONNECT: 1, Step.LISTEN: 1}
+
+        await connection.send(work())
+        first = await connection.receive(Lane.WORK)
+        async with awaited(connection):
+            second = connection.send_and_take(work("e2"))
+
+    assert (first.id, second and second.id) == ("e1", "e2")
+    assert conductor.plan.hits == {(step, FaultKind.DELAY): 1}
+
+
+@on_virtual_time
+async def test_send_and_take_overtakes_what_is_reordered() -> None:
+    """What is taken at once has gone out too: a frame that waited for the next one follows it."""
+    async with faulty((Step.SEND_WORK, 1, FaultKind.REORDER)).connect() as connection:
+        await connection.listen(WORK, 2)
+        async with asyncio.TaskGroup() as group, awaited(connection):
+            group.create_task(connection.send(work("first")))
+            await all_blocked()
+            taken = connection.send_and_take(work("second"))
+            await all_blocked()
+
+    assert taken is not None
+    assert taken.id == "second"
+    assert current_clock().monotonic() == 0.0
+
+
+@on_virtual_time
+async def test_send_and_take_of_a_dead_connection_does_nothing() -> None:
+    """As all that need not wait."""
+    conductor = faulty()
+    async with conductor.connect() as connection:
+        await connection.listen(WORK, 1)
+        conductor.cut(connection)
+
+        assert connection.send_and_take(work()) is None
+
+
+@atom(id="faults.double")
+async def double(number: int) -> int:
+    return 2 * number
+
+
+@pytest.mark.parametrize("step", [Step.SEND_WORK, Step.RECEIVE, Step.SEND_REPLY, Step.SETTLE])
+def test_electron_that_is_flown_at_once_meets_the_plan(step: Step) -> None:
+    """Its steps are steps like others, and nothing is lost at any."""
+    plan = Plan.at((step, 1, FaultKind.DROP))
+    conductor = RecordingConductor(FaultyConductor(MemoryConductor(), plan, sink=True))
+
+    async def main(clock: VirtualClock) -> list[int]:
+        settings = Settings(clock=clock, random=Random(1))
+        async with Atomizer(double, conductor=conductor, settings=settings) as runtime:
+            await asyncio.sleep(1)  # now a worker waits
+            return [await runtime.run(double, number) for number in range(3)]
+
+    assert run(main) == [0, 2, 4]
+    assert plan.hits == {(step, FaultKind.DROP): 1}
+    assert conductor.ledger.violations() == []
 
 
 @on_virtual_time

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import atomizer
-from atomizer import Options
+from atomizer import Options, Requeue, Retry
 from atomizer.options import NOTHING_SAID
 from atomizer.payload import bind_payload
 
@@ -27,6 +27,15 @@ def test_the_smaller_limit_counts(mine: float | None, theirs: float | None, coun
     """Whoever asks cannot give an atom more time than its author."""
     assert Options(limit=mine).over(Options(limit=theirs)).limit == counts
     assert Options(soft_limit=mine).over(Options(soft_limit=theirs)).soft_limit == counts
+
+
+def test_the_smaller_number_of_attempts_counts() -> None:
+    """The call says what is done when it fails; how often, nobody more than anybody else allows."""
+    merged = Options(retry=Retry(attempts=9, backoff=0.5)).over(Options(retry=Requeue(attempts=2), key="theirs"))
+
+    assert merged == Options(retry=Retry(attempts=2, backoff=0.5), key="theirs")
+    assert Options(key="mine").over(merged).retry == merged.retry
+    assert merged.over(Options(limit=1.0)).retry == merged.retry
 
 
 def test_nothing_said_changes_nothing() -> None:
@@ -105,3 +114,9 @@ def test_an_atom_by_id_says_how_several_arguments_are_given(args: Any, kwargs: A
     """Its parameters are not known here."""
     with pytest.raises(TypeError, match=reason):
         bind_payload("m.add", args, kwargs)
+
+
+def test_a_delay_without_end_is_refused() -> None:
+    """Only a timeout and the limits may have no end: such an electron would never come."""
+    with pytest.raises(ValueError, match="delay"):
+        Options(delay=math.inf)

@@ -100,6 +100,27 @@ async def test_ledger_has_the_same_rows_for_the_synchronous_twins() -> None:
 
 
 @on_virtual_time
+async def test_ledger_has_both_rows_for_what_is_sent_and_taken_at_once() -> None:
+    """A frame and a delivery, which is to be settled as any other; what is declined is not written down."""
+    conductor = RecordingConductor(MemoryConductor())
+    async with conductor.connect() as connection:
+        await connection.listen(WORK, 1)
+        assert connection.send_and_take(work()) is None  # nobody waits for it
+        waiting = asyncio.get_running_loop().create_task(connection.receive(Lane.WORK))
+        await all_blocked()
+        assert connection.send_and_take(work(reply_to="")) is not None
+        waiting.cancel()
+        await all_blocked()
+
+    ledger = conductor.ledger
+    assert [(row.id, row.outcome) for row in ledger.sent] == [("e1", Outcome.DONE)]
+    assert [row.id for row in ledger.received] == ["e1"]
+    assert ledger.violations() == [
+        "'e1' of 'work:add' was left unsettled when its connection was closed (connection 1)"
+    ]
+
+
+@on_virtual_time
 async def test_ledger_says_how_a_send_failed() -> None:
     """Refused for want of a listener, refused for another reason, unknown."""
     conductor = RecordingConductor(MemoryConductor(max_body_bytes=10))
