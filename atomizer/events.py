@@ -345,14 +345,14 @@ class RuntimeFaulted(_Fault, frozen=True, tag="faulted"):
 
 
 class EventsLost(Event, frozen=True, tag="lost"):
-    """This reader was slow: the oldest events were dropped."""
+    """Events are missing: they came faster than they were read, or did not arrive from another node."""
 
     dropped: int = 0
 
     @property
     def message(self) -> str:
         """How many were dropped."""
-        return f"{self.dropped} events dropped: this reader is slower than they come"
+        return f"{self.dropped} events lost: they came faster than they were read, or were lost on the way"
 
 
 class UnknownEvent(Event, frozen=True, tag="unknown"):

@@ -1,4 +1,4 @@
-"""Operating a runtime while it runs: listening to it, looking at it, pausing and draining it."""
+"""Operating a runtime while it runs: looking how it is, pausing and draining it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from .handle import wait_lending
 from .health import Health, Statistics, health_of, statistics_of
 
 if TYPE_CHECKING:
-    from ._core.broadcast import Broadcast, EventStream
+    from ._core.broadcast import Broadcast
     from ._core.lifecycle import State
     from ._core.node import Node
     from .atom import Atom, Definition
@@ -23,7 +22,7 @@ __all__ = ("Operating",)
 
 
 class Operating(ABC):
-    """What can be done to a runtime besides asking it for electrons."""
+    """The ways to see how a runtime is, and to have it take nothing new for a while."""
 
     _name: str
     _state: State
@@ -35,25 +34,6 @@ class Operating(ABC):
     @abstractmethod
     def _open_node(self) -> Node:
         """Return the node of a runtime that is open; raises `NotRunning` for any other."""
-
-    def events(self, *, buffer: int | None = None) -> EventStream:
-        """
-        Open a stream of everything that happens on this node, from now on.
-
-        It may be opened before the runtime is entered, and then misses nothing.
-
-        Args:
-            buffer: How many events are kept for a slow reader, at least 1; None means `Settings.event_ring`.
-
-        Raises:
-            ValueError: The buffer holds less than one event.
-        """
-        return self._broadcast.stream(self._settings.event_ring if buffer is None else buffer, None, wait_lending)
-
-    def errors(self, *, buffer: int | None = None) -> EventStream:
-        """Open a stream of everything that goes wrong on this node: events whose `is_error` is true."""
-        size = self._settings.event_ring if buffer is None else buffer
-        return self._broadcast.stream(size, lambda event: event.is_error, wait_lending)
 
     def statistics(self) -> Statistics:
         """Return the figures of this moment. Cheap."""

@@ -12,6 +12,8 @@ from ._core.flight import CURRENT
 from ._core.lifecycle import Happening, State, move
 from ._core.node import Node
 from ._core.stopping import stopped_by_signals, to_its_end
+from ._core.surrounding import bonds_within
+from ._core.trace_context import tracing_by
 from .asker import Asker
 from .bond import Asking
 from .bonded import RunningBond
@@ -21,24 +23,28 @@ from .dead_place import Office
 from .errors import NotRunning
 from .events import AtomRegistered, AtomUnregistered, RuntimeStarted, RuntimeStopped, RuntimeStopping
 from .first_conductor import conductors_of
+from .node_name import new_name
+from .observing import Observing, describe
 from .operating import Operating
 from .options import NOTHING_SAID, Options
 from .registry import Registry, default_registry
-from .settings import Settings, node_name_of
+from .settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
+    from contextlib import AbstractAsyncContextManager
 
     from ._core.flight import Flight
     from .atom import Atom, Definition
     from .bond import Bond
     from .handle import Handle
+    from .inspection import NodeReport
     from .results import Results
 
 __all__ = ("Atomizer", "EventStream")
 
 
-class Atomizer(Operating, Asking):
+class Atomizer(Asking, Observing, Operating):
     """
     A runtime: it takes electrons from its conductors, bonds them with its atoms, and asks for electrons elsewhere.
 
@@ -54,11 +60,17 @@ class Atomizer(Operating, Asking):
         settings: None means `Settings.from_env()`.
         options: How electrons of this runtime are treated where neither call nor atom says otherwise.
         serve: False only asks: no electron is taken.
+        around: Returns an async context manager for each attempt of each atom: entered just before the atom's code, in
+            its context and under its limits, and left after it, with what it raised. What the hook raises is the
+            electron's failure, of kind `failed`; it cannot turn a failure into a result.
+        trace: Returns the W3C traceparent that an electron sent now is to carry, or "" for none. It is asked for each
+            electron that no atom sends, and with `around` for children too; these else carry their parent's.
 
     Raises:
         RegistrationRefused: Something registered cannot be an atom or a conductor here.
         ConductorUnknown: No conductor for that URL.
         ValueError: The settings are out of their range.
+        TypeError: The settings are none, or `around` returns no context manager.
     """
 
     def __init__(
@@ -68,6 +80,8 @@ class Atomizer(Operating, Asking):
         settings: Settings | None = None,
         options: Options = NOTHING_SAID,
         serve: bool = True,
+        around: Callable[[Bond], AbstractAsyncContextManager[object]] | None = None,
+        trace: Callable[[], str] | None = None,
     ) -> None:
         self._settings = Settings.from_env() if settings is None else settings
         if not isinstance(self._settings, Settings):  # pyright: ignore[reportUnnecessaryIsInstance]  # who has no checker
@@ -80,9 +94,11 @@ class Atomizer(Operating, Asking):
         self._options = options
         self._serve = serve
         self._state = State.NEW
-        self._name = node_name_of(self._settings)
+        self._name = self._settings.name or new_name(self._settings)
         self._broadcast = Broadcast(self._name, self._settings.clock)
         self._asked_to_stop = asyncio.Event()
+        self._bonds = bonds_within(around, self._make_bond)
+        self._tracing = tracing_by(trace, self._broadcast, for_children=around is not None)
         self._node: Node | None = None
         self._asker: Asker | None = None
 
@@ -110,6 +126,7 @@ class Atomizer(Operating, Asking):
         self._node = node = self._make_node()
         self._asker = self._make_asker(node)
         node.take_reply = self._asker.take_reply
+        node.fleet.inspecting.describe = self._describer(self._settings.clock.utc_ns())
         try:
             await node.open(self._conductors)
         except BaseException:
@@ -265,9 +282,13 @@ class Atomizer(Operating, Asking):
             broadcast=self._broadcast,
             serve=self._serve,
             alone=self._alone,
-            make_bond=self._make_bond,
+            bonds=self._bonds,
+            tracing=self._tracing,
             on_fault=self._asked_to_stop.set,
         )
+
+    def _describer(self, since_ns: int) -> Callable[[], NodeReport]:
+        return lambda: describe(self.statistics(), self.health(), serves=self._serve, since_ns=since_ns)
 
     def _make_asker(self, node: Node) -> Asker:
         return Asker(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import re
-import socket
 import time
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, Self
 
@@ -14,7 +13,7 @@ from msgspec import Meta, Struct
 
 from .masking import masked
 
-__all__ = ("Clock", "Settings", "SystemClock", "node_name_of")
+__all__ = ("Clock", "Settings", "SystemClock")
 
 _PREFIX = "ATOMIZER_"
 
@@ -166,11 +165,3 @@ _RANGES = msgspec.defstruct(
     kw_only=True,
     frozen=True,
 )
-
-
-def node_name_of(settings: Settings) -> str:
-    """Return the name of a node: its own if the settings give it one, else host-pid-random."""
-    if settings.name:
-        return settings.name
-    host = re.sub(r"[^0-9A-Za-z_-]", "-", socket.gethostname())[:32]
-    return f"{host}-{os.getpid()}-{settings.random.getrandbits(32):08x}"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..properties import Properties
     from ..settings import Clock
 
-__all__ = ("Answered", "Done")
+__all__ = ("Answered", "Done", "stage_of")
 
 
 class Done(NamedTuple):
@@ -55,11 +55,11 @@ class Answered:
         """Remember what an electron was answered with."""
         if len(outcome.result) > self.most_bytes:
             return
-        self._put(electron, outcome if electron.trials is None else Done(_stage(electron), outcome))
+        self._put(electron, outcome if electron.trials is None else Done(stage_of(electron), outcome))
 
     def add_copy(self, came: Electron, copy: Electron) -> None:
         """Remember that a copy was sent in the place of an electron."""
-        self._put(came, Done(_before(_stage(copy)), None))
+        self._put(came, Done(_before(stage_of(copy)), None))
 
     def find(self, electron: Electron) -> Done | None:
         """Return what became of an electron that came before, if that is remembered, and is not too long ago."""
@@ -67,7 +67,7 @@ class Answered:
         if found is None:
             return None
         done = found if isinstance(found, Done) else Done(_LAST, found)
-        if _stage(electron) > done.stage or self._is_long_ago(done.outcome):
+        if stage_of(electron) > done.stage or self._is_long_ago(done.outcome):
             return None
         return done
 
@@ -84,7 +84,7 @@ _LAST = (0, 2**63, True)
 """What was never replayed, whatever the attempt."""
 
 
-def _stage(electron: Electron) -> tuple[int, int, bool]:
+def stage_of(electron: Electron) -> tuple[int, int, bool]:
     """Say how far an electron is: replayed comes after not replayed, a later attempt after an earlier one."""
     trials = electron.trials or NONE_SO_FAR
     return trials.replayed, electron.attempt, trials.passed_on

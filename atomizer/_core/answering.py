@@ -15,6 +15,9 @@ from ..conductor import Capability, Frame, Lane, Route, Settlement
 from ..envelope import DEAD, UNCLAIMED
 from ..errors import ConductorError, NobodyThere
 from ..events import ElectronDead, ElectronRequeued, PropertiesUnclaimed
+from ..trials import NONE_SO_FAR
+from .answered import stage_of
+from .disposition import Verdict
 from .lending import lending_if_there_is_room
 from .letters import letter_of, to_fit, unclaimed_letter
 
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
     from ..properties import Properties
     from ..settings import Settings
     from .answered import Answered
-    from .disposition import Verdict
     from .flight import Flight
     from .outcome import Outcomes
     from .report import Report
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ("Answers",)
 
 _REQUEUE = Settlement.REQUEUE  # looked up on its class, a member costs as much as making a struct
+_NOTHING = Verdict()
 _MOST_ROUTES = 1_000
 
 
@@ -59,7 +62,7 @@ class Answers:
         except ConductorError as error:  # no confirm: the electron comes again, here or elsewhere
             self._report.tell(ElectronRequeued, flight, reason=str(error))
         finally:
-            await self._settle(flight, verdict.reply, settlement)
+            await self._settle(flight, verdict, settlement)
 
     def route_to(self, reply_to: str) -> Route:
         """Return the route to a node. It is made once: its hash is kept with it."""
@@ -93,9 +96,9 @@ class Answers:
         if verdict.letter is not None:
             await self._bury(flight, DEAD, letter_of(flight, verdict.letter))
         if verdict.copy is not None:
-            await flight.link.send(self._copy(flight, verdict.copy, verdict.delay), self._until())
+            await self._send_copy(flight, verdict.copy, verdict.delay)
 
-    async def _settle(self, flight: Flight, reply: Properties | None, settlement: Settlement) -> None:
+    async def _settle(self, flight: Flight, verdict: Verdict, settlement: Settlement) -> None:
         """Settle a delivery, and then those that joined it while it was under way."""
         try:
             await flight.link.settle(flight.connection, flight.delivery, settlement)
@@ -103,12 +106,15 @@ class Answers:
             while flight.joined:
                 first, *others = flight.joined
                 flight.joined = others
-                await self._settle(first, None, await self._reply_to_joined(first, flight, reply, settlement))
+                await self._settle(first, _NOTHING, await self._conclude_joined(first, flight, verdict, settlement))
 
-    async def _reply_to_joined(
-        self, joined: Flight, flight: Flight, reply: Properties | None, settlement: Settlement
+    async def _conclude_joined(
+        self, joined: Flight, flight: Flight, verdict: Verdict, settlement: Settlement
     ) -> Settlement:
         """Let another node that asked for the same electron have its reply too. Returns how to settle then."""
+        reply, copy, electron = verdict.reply, verdict.copy, joined.electron
+        if copy is not None and electron is not None and stage_of(electron) >= stage_of(copy):
+            return _REQUEUE  # it is further on than what goes on in the place of the one it joined
         if reply is None or settlement is _REQUEUE or joined.delivery.reply_to in ("", flight.delivery.reply_to):
             return settlement
         try:
@@ -154,9 +160,21 @@ class Answers:
         error = letter.failures[-1].message if letter.failures else ""
         self._report.tell(ElectronDead, flight, reason=letter.reason, error=error)
 
+    async def _send_copy(self, flight: Flight, electron: Electron, delay: float) -> None:
+        """Send an electron that goes on in the place of the one that came. Sent again, it says that it may be there."""
+        link, flight.copy = flight.link, electron
+        again = replace(electron, trials=replace(electron.trials or NONE_SO_FAR, again=True))
+        frame = self._copy(flight, electron, delay)
+        if not link.send_nowait(frame):  # a route that is full has room when what runs there can go on
+            await lending_if_there_is_room(
+                flight, lambda: link.send(frame, self._until(), lambda: self._copy(flight, again, delay))
+            )
+
     def _copy(self, flight: Flight, electron: Electron, delay: float) -> Frame:
-        """Make the frame of an electron that goes on in the place of the one that came: to where that was sent."""
+        """Make the frame of a copy: to where the one that came was sent, with the time that is left of it now."""
         link, delivery = flight.link, flight.delivery
+        if electron.budget is not None:
+            electron = replace(electron, budget=max(0.0, flight.deadline - self._monotonic()))
         capabilities = link.conductor.capabilities
         return Frame(
             delivery.route,

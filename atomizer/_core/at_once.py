@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..conductor import Settlement
 from ..errors import ConductorError
+from ..events import ElectronSent
 from .straight_line import Worker
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ..conductor import Connection, Delivery, Frame
     from ..registry import Registration
     from ..settings import Clock
+    from .broadcast import Broadcast
     from .pump import Pump
     from .slots import Slots
     from .straight_line import StraightLine
@@ -54,6 +56,7 @@ class AtOnce:
         line: StraightLine,
         tasks: Tasks,
         clock: Clock,
+        broadcast: Broadcast,
         find: Callable[[str], Registration | None],
         watchdog: Watchdog,
     ) -> None:
@@ -63,6 +66,7 @@ class AtOnce:
         self._line = line
         self._tasks = tasks
         self._monotonic = clock.monotonic
+        self._broadcast = broadcast
         self._find = find
         self._watchdog = watchdog
         self._in_a_row = 0
@@ -88,6 +92,8 @@ class AtOnce:
             return False
         if self._watchdog.sleeps:
             self._watchdog.wake()
+        if self._broadcast.routine:
+            self._broadcast.tell(ElectronSent, 0, delivery.id, atom_id, self._link.name, 1)
         began = self._monotonic()
         self._fly(Worker(self._link, slots, task, has_slot=slots.take(), is_asker=True), connection, delivery)
         self._spent += self._monotonic() - began

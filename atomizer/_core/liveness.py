@@ -26,9 +26,12 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from ..errors import ConductorError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from ..conductor import Route
     from ..settings import Settings
     from .flight import Flight
     from .flights import Flights
@@ -129,9 +132,9 @@ class Liveness:
             key = flight.link.name, flight.delivery.route
             held[key] = held.get(key, 0) + 1
         return [
-            Queue(f"{route} of conductor {name!r}", waiting, credit, held.get((name, route), 0))
+            Queue(f"{route} of conductor {name!r}", _offered(link, route), credit, held.get((name, route), 0))
             for name, link in self._links.items()
-            for route, (waiting, credit) in link.waiting().items()
+            for route, credit in link.credits.items()
             if self._intake.takes(name, route.name)
         ]
 
@@ -141,6 +144,14 @@ class Liveness:
     def _newest(self) -> object:
         newest = next(reversed(self._flights.flying), None)
         return None if newest is None else (newest.delivery.id, newest.started_ns)
+
+
+def _offered(link: Link, route: Route) -> int:
+    """Return how many electrons could come of a route, as far as its conductor says."""
+    try:
+        return 0 if link.connection is None else link.connection.offered(route) or 0
+    except ConductorError:
+        return 0  # its keeper meets the same, and says so
 
 
 def _has_slot(flight: Flight) -> bool:

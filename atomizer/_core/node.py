@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import copy_context
-from math import ceil
 from typing import TYPE_CHECKING
 
 from ..cancellation import cleanup
-from ..codec import codec_for
+from ..codec import Unknown, codec_for
 from ..conductor import Settlement
 from ..control import Cancel
 from ..errors import AtomizerBug, Malformed
 from ..events import RuntimeFaulted
-from ..processors import usable_cpus
 from .alarm import Alarm
 from .at_once import AtOnce
 from .correlation import Correlation
+from .fleet import Fleet
 from .granting import Granting
 from .intake import Intake
 from .liveness import Liveness
 from .outbound import Outbound
 from .pausing import Pausing
+from .process_pool import make_processes, most_processes
 from .pump import Pump
 from .report import Report
 from .routes import routes_of
@@ -37,7 +37,6 @@ from .ways import make_ways
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..bond import Bond
     from ..conductor import Conductor, Delivery
     from ..registry import Registration, Registry
     from ..settings import Settings
@@ -46,6 +45,8 @@ if TYPE_CHECKING:
     from .flight import Flight
     from .flights import Flights
     from .straight_line import StraightLine
+    from .surrounding import Bonds
+    from .trace_context import Tracing
 
 __all__ = ("Node",)
 
@@ -63,7 +64,7 @@ class Node:
 
     take_reply: Callable[[Delivery], None]
 
-    def __init__(  # everything a runtime knows of itself, by name
+    def __init__(  # noqa: PLR0913  # everything a runtime knows of itself, by name
         self,
         name: str,
         *,
@@ -72,7 +73,8 @@ class Node:
         broadcast: Broadcast,
         serve: bool,
         alone: bool,
-        make_bond: Callable[[Flight], Bond],
+        bonds: Bonds,
+        tracing: Tracing | None,
         on_fault: Callable[[], None],
     ) -> None:
         self.loop = loop = asyncio.get_running_loop()
@@ -95,17 +97,17 @@ class Node:
         self.slots = Slots(settings.slots, settings.suspended, self._slot_freed)
         self.correlation = Correlation()
         self._unanswered = Unanswered(self.correlation)
-        self.outbound = Outbound(name, settings=settings, broadcast=broadcast, tasks=self.tasks)
+        self.outbound = Outbound(name, settings=settings, broadcast=broadcast, tasks=self.tasks, tracing=tracing)
         self.threads = Threads(loop, f"atomizer-{name}")
         self.report = Report(broadcast)
-        self._most_processes = settings.processes or ceil(usable_cpus())
-        self.turns = Turns(loop, self.alarm, self._most_processes, self._make_processes)
-        self.flights, self._line = self._make_ways(make_bond)
+        self.turns = Turns(loop, self.alarm, most_processes(settings), self._make_processes)
+        self.flights, self._line = self._make_ways(bonds)
         self._watchdog = Watchdog(loop, settings, broadcast=broadcast, flights=self.flights)
         self._intake = Intake()
         self._granting = self._make_granting()
         self.pausing = self._make_pausing()
         self.liveness = Liveness(self.slots, settings, self.flights, self.report, self.links, self._intake)
+        self.fleet = self._make_fleet()
 
     async def open(self, conductors: list[Conductor]) -> None:
         """
@@ -144,6 +146,7 @@ class Node:
             await pump.close(self._settings.settle_grace)
         self._give_back_waiting(link)
         await self._landed(self._settings.grace, lambda: not any(f.link is link for f in self.flights.under_way))
+        await self.fleet.leave(link, self._settings.settle_grace)
         await self.tasks.end((self._keepers.pop(name),), self._settings.settle_grace)
         self._unanswered.over(link)
 
@@ -197,7 +200,7 @@ class Node:
         """
         settings = self._settings
         self.stopping = self.slots.is_watched = True
-        with cleanup(settings.grace + settings.cancel_grace + 5 * settings.settle_grace):
+        with cleanup(settings.grace + settings.cancel_grace + 6 * settings.settle_grace):
             for pump in self._pumps.values():
                 await pump.close(settings.settle_grace)
             self._give_back_waiting()
@@ -205,9 +208,10 @@ class Node:
                 await self._landed(settings.grace, self._is_hopeless)
             await self._give_back()
             self._unanswered.at_the_end()
+            await self.fleet.close(settings.settle_grace)
             await self._close_everything()
 
-    def take_control(self, delivery: Delivery) -> None:
+    def take_control(self, link: Link, delivery: Delivery) -> None:
         """Do what another node asks for on the CONTROL lane. What a newer node may mean is passed over."""
         try:
             control = codec_for(delivery.content_type).decode_control(delivery.body)
@@ -216,6 +220,8 @@ class Node:
             return
         if isinstance(control, Cancel):
             self.flights.cancel(control.electron_id)
+        elif not isinstance(control, Unknown):
+            self.fleet.take(link, control)
 
     def _attach(self, conductor: Conductor) -> Link:
         link = Link(
@@ -225,7 +231,7 @@ class Node:
             broadcast=self._broadcast,
             tasks=self.tasks,
             on_reply=self.take_reply,
-            on_control=self.take_control,
+            on_control=lambda delivery: self.take_control(link, delivery),
             on_failed=self._unanswered.over,
         )
         self.links[conductor.name] = link
@@ -235,6 +241,7 @@ class Node:
             routes = routes_of(self._registry.registrations, conductor, self.name)
             link.plan({route: credits[route.name] for route in routes})
         self._keepers[conductor.name] = self.tasks.start(link.keep(), f"atomizer keeper {conductor.name}")
+        self.fleet.join(link)
         return link
 
     def _make_pump(self, link: Link) -> Pump:
@@ -253,6 +260,7 @@ class Node:
             line=self._line,
             tasks=self.tasks,
             clock=self._settings.clock,
+            broadcast=self._broadcast,
             find=self._registry.find,
             watchdog=self._watchdog,
         ).fly
@@ -262,7 +270,7 @@ class Node:
         """Wait for the first connection; until then what goes wrong is tried again."""
         await link.ready(self._settings.clock.monotonic() + self._settings.connect_patience)
 
-    def _make_ways(self, make_bond: Callable[[Flight], Bond]) -> tuple[Flights, StraightLine]:
+    def _make_ways(self, bonds: Bonds) -> tuple[Flights, StraightLine]:
         return make_ways(
             self.name,
             settings=self._settings,
@@ -274,7 +282,7 @@ class Node:
             tasks=self.tasks,
             threads=self.threads,
             turns=self.turns,
-            make_bond=make_bond,
+            bonds=bonds,
             on_landed=self._moved.set,
         )
 
@@ -301,6 +309,19 @@ class Node:
             until_landed=self._until_landed,
             is_in_vain=self._is_hopeless,
             stir=self._moved.set,
+        )
+
+    def _make_fleet(self) -> Fleet:
+        return Fleet(
+            self.name,
+            settings=self._settings,
+            links=self.links,
+            flying=self.flights.flying.keys(),
+            outbound=self.outbound,
+            broadcast=self._broadcast,
+            alarm=self.alarm,
+            tasks=self.tasks,
+            reaches_others=lambda: not self._alone or len(self.links) > 1,
         )
 
     def _slot_freed(self) -> None:
@@ -366,19 +387,7 @@ class Node:
         return None
 
     def _make_processes(self) -> Processes:
-        """Make the pool of child processes: only who has atoms for it pays for what it takes."""
-        from .children.processes import Processes  # noqa: PLC0415  # as above
-
-        settings = self._settings
-        return Processes(
-            self.loop,
-            f"atomizer-{self.name}",
-            most=self._most_processes,
-            calls_each=settings.process_calls,
-            memory_each=settings.process_memory_bytes,
-            max_payload_bytes=settings.max_payload_bytes,
-            tasks=self.tasks,
-        )
+        return make_processes(self.name, loop=self.loop, settings=self._settings, tasks=self.tasks)
 
     def _faulted(self, error: BaseException) -> None:
         self.fault = AtomizerBug(f"a task of the runtime ended in {error!r}")

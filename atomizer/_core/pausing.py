@@ -13,6 +13,7 @@ from .flight import CURRENT
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from ..events import Event
     from ..registry import Registration, Registry
     from .broadcast import Broadcast
     from .flights import Flights
@@ -108,12 +109,15 @@ class Pausing:
         """Tell the conductors, and whoever listens, what is another since before."""
         after = self._paused()
         await self._granting.grant()
-        for field, name in after:
-            if (field, name) not in before:
-                self._broadcast.emit(IntakePaused, **{field: name})
-        for field, name in before:
-            if (field, name) not in after:
-                self._broadcast.emit(IntakeResumed, **{field: name})
+        self._emit(IntakePaused, [each for each in after if each not in before])
+        self._emit(IntakeResumed, [each for each in before if each not in after])
+
+    def _emit(self, kind: type[Event], changed: list[tuple[str, str]]) -> None:
+        for field, name in changed:
+            if field == "conductor":
+                self._broadcast.emit(kind, conductor=name)
+            else:
+                self._broadcast.emit(kind, atom_id=name)
 
     def _paused(self) -> Paused:
         atoms = (each.definition for each in self._registry.registrations)

@@ -93,8 +93,8 @@ class Pump:
 
     async def close(self, seconds: float) -> None:
         """Take nothing new. What is under way goes on."""
-        self.is_open = False
         self.is_plain = False
+        self.is_open = False
         await self._tasks.end(tuple(self._waiting), seconds)
 
     async def _work(self) -> None:

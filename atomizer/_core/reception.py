@@ -13,6 +13,7 @@ from ..errors import Malformed
 from ..events import ElectronAdmitted, ElectronJoined, ElectronReceived
 from ..failure import FailureKind
 from .admission import Refusal, admit, time_left
+from .answered import stage_of
 from .disposition import Verdict
 from .flight import Flight
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ..electron import Electron
     from ..registry import Registry
     from ..settings import Settings
+    from ..trials import Trials
     from .answered import Answered
     from .attempts import Attempts
     from .broadcast import Broadcast
@@ -109,10 +111,10 @@ class Reception:
 
     def _recall(self, flight: Flight, electron: Electron) -> bool:
         """Recognize an electron that came before: one that runs here is joined, what is done is answered again."""
-        delivery, trials = flight.delivery, electron.trials
-        if not (delivery.redelivered or delivery.count or (trials is not None and (trials.again or trials.replayed))):
+        delivery = flight.delivery
+        if not (delivery.redelivered or delivery.count or _may_be_known(electron.trials)):
             return False
-        running = self._running(electron.id)
+        running = self._running(electron)
         if running is not None:
             flight.joins = running
             running.joined = [*(running.joined or ()), flight]
@@ -125,11 +127,11 @@ class Reception:
             self._report.tell(ElectronJoined, flight, was_over=True)
         return done is not None
 
-    def _running(self, electron_id: str) -> Flight | None:
+    def _running(self, electron: Electron) -> Flight | None:
         """Return the flight of an electron that is under way here, and will be answered."""
         for flight in self._departures.flying:
-            electron = flight.electron
-            if electron is not None and electron.id == electron_id and not flight.is_answered:
+            here = flight.electron
+            if here is not None and here.id == electron.id and _answers_for(flight, here, electron):
                 return flight
         return None
 
@@ -164,3 +166,15 @@ class Reception:
         is_unknown = refusal.kind is FailureKind.UNKNOWN_ATOM
         message = self._registry.miss(electron.atom_id) if is_unknown else refusal.message
         return self._departures.refuse(flight, refusal.kind, message)
+
+
+def _answers_for(flight: Flight, here: Electron, electron: Electron) -> bool:
+    """Whether what becomes of a flight goes for an electron that came later: it may be further on than that."""
+    if flight.copy is not None:
+        return not flight.is_answered and stage_of(electron) < stage_of(flight.copy)
+    return not flight.is_answered and (flight.verdict is None or stage_of(electron) <= stage_of(here))
+
+
+def _may_be_known(trials: Trials | None) -> bool:
+    """Whether an electron may have been here before by what it carries: it was sent again, or is a copy."""
+    return trials is not None and (trials.again or trials.passed_on or bool(trials.replayed or trials.failures))

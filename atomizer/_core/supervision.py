@@ -75,8 +75,8 @@ class Link:
         self.state: LinkState = LinkState.CONNECTING
         self.error: ConductorError | None = None
         self.withheld: int = 0
-        self.on_connecting: Callable[[], None] | None = None
-        self.on_settled: Callable[[Delivery], None] | None = None
+        self.on_connecting: Callable[[], None] = lambda: None
+        self.on_settled: Callable[[Delivery], None] = lambda _: None
         self._node = node
         self._settings = settings
         self._clock = settings.clock
@@ -107,8 +107,7 @@ class Link:
             while not self.has_failed:
                 if await self._live():
                     attempt = 0
-                if not self.has_failed:
-                    await asyncio.sleep(pause_before(attempt, self._settings))
+                await asyncio.sleep(pause_before(attempt, self._settings))
                 attempt += 1
             self._on_failed(self)
         finally:
@@ -138,6 +137,14 @@ class Link:
                     await self._changed.wait()
             except TimeoutError:
                 continue
+        return connection
+
+    async def next_connection(self, after: Connection | None = None) -> Connection | None:
+        """Wait for a live connection, another than the one that was found dead. None: there will be none any more."""
+        while (connection := self.connection) is None or connection is after:
+            if self.state in (LinkState.FAILED, LinkState.CLOSED):
+                return None
+            await self._changed.wait()
         return connection
 
     async def receive_work(self) -> tuple[Connection, Delivery]:
@@ -175,15 +182,10 @@ class Link:
         for route in self.replan(credits):  # all at once: what is decided while one is told must not be overtaken
             await self._ask(route)
 
-    def waiting(self) -> dict[Route, tuple[int, int]]:
-        """Return how many electrons could come of each route, as far as the conductor says, and its credit."""
-        connection = self.connection
-        if connection is None:
-            return {}
-        try:
-            return {route: (connection.offered(route) or 0, credit) for route, credit in self._work.items()}
-        except ConductorError:
-            return {}  # its keeper meets the same, and says so
+    @property
+    def credits(self) -> Mapping[Route, int]:
+        """The routes that electrons are taken from, with the credit of each."""
+        return self._work
 
     async def unlisten(self, route: Route) -> None:
         """Leave a route to others."""
@@ -244,7 +246,7 @@ class Link:
             is_settled = connection.settle_nowait(delivery, settlement)
         except ConductorError:
             return False  # `settle` meets the same, and says so
-        if is_settled and delivery.redelivered and self.on_settled is not None:
+        if is_settled and delivery.redelivered:
             self.on_settled(delivery)
         return is_settled
 
@@ -264,7 +266,7 @@ class Link:
         else:
             if scope.cancelled_caught:
                 self._unsettled(delivery, TimeoutError("no answer within Settings.settle_grace"))
-        if delivery.redelivered and self.on_settled is not None:
+        if delivery.redelivered:
             self.on_settled(delivery)
 
     async def _live(self) -> bool:
@@ -322,8 +324,7 @@ class Link:
             self._tasks.start(self._read_replies(connection), f"atomizer replies {self.name}")
         await connection.listen(Route(Lane.CONTROL, self._node), _REPLY_CREDIT)
         await connection.listen(Route(Lane.CONTROL, spread=Spread.ALL), _REPLY_CREDIT)
-        if self.on_connecting is not None:
-            self.on_connecting()
+        self.on_connecting()
         await self._listen_for_work(connection)
 
     async def _listen_for_work(self, connection: Connection) -> None:

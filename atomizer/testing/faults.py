@@ -16,7 +16,7 @@ looks at what came of it:
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, NoReturn
 
 import anyio
@@ -24,10 +24,10 @@ import anyio
 from ..conductor import Conductor, Connection, Frame, Lane, Settlement
 from ..errors import ConductorBroken, ConductorError, ConductorUnavailable, NotTaken
 from .plan import APPLICABLE, FaultKind, Injected, Plan, Step
-from .record import cut_of
+from .record import NoticingDeath, cut_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from ..codec import Codec
     from ..conductor import Capability, Delivery, Durability, Route
@@ -74,7 +74,7 @@ class FaultyConductor(Conductor):
         self._cut_one: Callable[[Connection], None] = cut_of(inner) if cut is None else cut
         self._cut_all = cut_of(inner) if cut is None else None
         self._sink = sink
-        self._live: set[FaultyConnection] = set()
+        self._live: dict[FaultyConnection, None] = {}  # in order: a set would make no two runs alike
 
     def __repr__(self) -> str:
         return f"<FaultyConductor of {self.inner!r}: {self.plan!r}>"
@@ -91,13 +91,13 @@ class FaultyConductor(Conductor):
         await self._before_connecting(kind)
         async with self.inner.connect() as inner:
             connection = FaultyConnection(inner, self.plan, self._cut_one, sink=self._sink)
-            self._live.add(connection)
+            self._live[connection] = None
             if kind is FaultKind.BREAK_AFTER:
                 connection.die(Step.CONNECT, kind)
             try:
                 yield connection
             finally:
-                self._live.discard(connection)
+                del self._live[connection]
                 await connection.close()
 
     def cut(self, connection: Connection | None = None) -> None:
@@ -128,7 +128,8 @@ class FaultyConnection(Connection):
         self._died = asyncio.Event()
         self._doom: asyncio.TimerHandle | None = None
         self._is_left = False
-        self._overtaken = {lane: asyncio.Event() for lane in Lane}
+        self._overtaken: dict[Lane, asyncio.Event] = {}  # what waits to be overtaken
+        self._noticing_death = NoticingDeath(self._note_death)
         self._lost: dict[int, Delivery] = {}  # settled in vain, by identity
 
     def __repr__(self) -> str:
@@ -147,7 +148,7 @@ class FaultyConnection(Connection):
         """Receive, as planned."""
         while True:
             self._refuse_if_dead()
-            with self._noticing_death():
+            with self._noticing_death:
                 delivery = await self.inner.receive(lane)
             kind = self._plan.take(Step.RECEIVE, delivery.id) if lane.settled else None
             if kind is FaultKind.DROP:
@@ -160,7 +161,7 @@ class FaultyConnection(Connection):
         self._refuse_if_dead()
         if lane.settled and self._plan.upcoming(Step.RECEIVE) is not None:
             return None
-        with self._noticing_death():
+        with self._noticing_death:
             delivery = self.inner.receive_nowait(lane)
         if delivery is not None and lane.settled:
             self._plan.take(Step.RECEIVE, delivery.id)
@@ -176,11 +177,11 @@ class FaultyConnection(Connection):
                 raise self.die(step, kind)
             return
         if kind is FaultKind.REORDER:
-            await self._pause(self._overtaken[lane])
+            await self._pause(self._overtaken.setdefault(lane, asyncio.Event()))
         await self._perform(step, kind, lambda: self.inner.send(frame))
         self._overtake(lane)
         if kind is FaultKind.DUPLICATE:
-            with suppress(NotTaken), self._noticing_death():  # the first was taken, and that is what the sender is told
+            with suppress(NotTaken), self._noticing_death:  # the first was taken, and that is what the sender is told
                 await self.inner.send(frame)
 
     def send_nowait(self, frame: Frame) -> bool:
@@ -226,7 +227,7 @@ class FaultyConnection(Connection):
         self._refuse_if_lost(delivery)
         if self._plan.upcoming(Step.SETTLE) is not None:
             return False
-        with self._noticing_death():
+        with self._noticing_death:
             is_settled = self.inner.settle_nowait(delivery, settlement)
         if is_settled:
             self._plan.take(Step.SETTLE, delivery.id)
@@ -237,7 +238,7 @@ class FaultyConnection(Connection):
         if not self._sink:
             return False
         self._refuse_if_dead()
-        with self._noticing_death():
+        with self._noticing_death:
             return self.inner.reply_sink(route, take)
 
     def depth(self, route: Route) -> int | None:
@@ -276,7 +277,7 @@ class FaultyConnection(Connection):
             await self._pause(self._died)
         elif kind is FaultKind.BREAK_BEFORE:
             raise self.die(step, kind)
-        with self._noticing_death():
+        with self._noticing_death:
             await effect()
         if kind is FaultKind.BREAK_AFTER:
             raise self.die(step, kind)
@@ -313,11 +314,11 @@ class FaultyConnection(Connection):
     async def _send_once_more(self, delivery: Delivery) -> None:
         """Send what was received to where it came from. Where there is no room, once must do."""
         frame = Frame(delivery.route, delivery.body, delivery.content_type, delivery.id, reply_to=delivery.reply_to)
-        with suppress(NotTaken), anyio.move_on_after(self._plan.delay), self._noticing_death():
+        with suppress(NotTaken), anyio.move_on_after(self._plan.delay), self._noticing_death:
             await self.inner.send(frame)
 
     async def _receive_within_delay(self, lane: Lane) -> Delivery | None:
-        with anyio.move_on_after(self._plan.delay), self._noticing_death():
+        with anyio.move_on_after(self._plan.delay), self._noticing_death:
             return await self.inner.receive(lane)
         return None
 
@@ -325,7 +326,7 @@ class FaultyConnection(Connection):
         """Let the transport have a delivery back that nobody has seen."""
         if self._died.is_set():
             return
-        with suppress(ConductorError), self._noticing_death():  # if it is over, the delivery comes again anyway
+        with suppress(ConductorError), self._noticing_death:  # if it is over, the delivery comes again anyway
             if not self.inner.settle_nowait(delivery, Settlement.REQUEUE):
                 self._die_in(self._plan.delay, Step.RECEIVE, FaultKind.DROP)
 
@@ -353,8 +354,9 @@ class FaultyConnection(Connection):
 
     def _overtake(self, lane: Lane) -> None:
         """Let the frames go that waited for one to overtake them."""
-        self._overtaken[lane].set()
-        self._overtaken[lane] = asyncio.Event()
+        overtaken = self._overtaken.pop(lane, None)
+        if overtaken is not None:
+            overtaken.set()
 
     def _take(self, step: Step, electron_id: str = "") -> FaultKind | None:
         self._refuse_if_dead()
@@ -372,18 +374,9 @@ class FaultyConnection(Connection):
         if id(delivery) in self._lost:
             raise ValueError(f"delivery {delivery.id!r} of {str(delivery.route)!r} was settled before")
 
-    @contextmanager
-    def _noticing_death(self) -> Generator[None]:
-        """Notice that the inner connection died by itself, so that what waits here ends too."""
-        try:
-            yield
-        except ConductorBroken:
-            self._note_death()
-            raise
-
     def _note_death(self) -> None:
         self._died.set()
-        for lane in Lane:
+        for lane in tuple(self._overtaken):
             self._overtake(lane)
         if self._doom is not None:
             self._doom.cancel()

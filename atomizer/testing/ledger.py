@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
 
@@ -30,8 +30,8 @@ class Ledger:
     The rules, at the level of one conductor:
 
     - Each delivery is settled at most once, by the connection that received it.
-    - An electron is acknowledged only when its answer was confirmed on the REPLY lane, unless it asked for none, or
-      nobody was there to take it.
+    - An electron is acknowledged only when its answer was confirmed on the REPLY lane, or a letter for it on the DEAD
+      lane, or a copy of it that goes on in its place; unless it asked for no answer.
     - No delivery is rejected.
     - No connection holds more unsettled deliveries of a route than it gave credit for.
     - A connection that lives leaves no delivery unsettled when it is closed.
@@ -43,7 +43,9 @@ class Ledger:
         sent: The frames, in the order they were sent.
         received: The deliveries, in the order they came.
         settled: The settlements, in the order they were asked for.
-        answered: The ids of the electrons whose answer is confirmed, or certainly has no taker.
+        answered: The ids of the electrons whose answer is confirmed, or that lie among the dead letters.
+        taken: The ids of the electrons that were received.
+        newest: How far the newest confirmed copy of an electron is, by id.
     """
 
     def __init__(self, now: Callable[[], float] | None = None) -> None:
@@ -51,6 +53,8 @@ class Ledger:
         self.received: list[Received] = []
         self.settled: list[Settled] = []
         self.answered: set[str] = set()
+        self.taken: set[str] = set()
+        self.newest: dict[str, Stage] = {}
         self.now: Callable[[], float] = _loop_time if now is None else now
         self._pages = 0
         self._violations: list[str] = []
@@ -88,6 +92,10 @@ class Outcome(StrEnum):
     """The connection died, or the call was cancelled."""
 
 
+Stage: TypeAlias = tuple[int, int, bool]
+"""How far the attempts at an electron are: how often it was replayed, which attempt it is, whether it was passed on."""
+
+
 class Sent(Struct, kw_only=True):
     """A frame that was sent, or tried to be."""
 
@@ -96,10 +104,14 @@ class Sent(Struct, kw_only=True):
     route: Route
     id: str
     """The electron's id."""
+    reply_to: str
+    """The node that waits for the answer; empty if none does."""
     is_answer: bool
     """Whether it is on the REPLY lane and ends an electron: properties, not progress."""
     at: float
     """When the call began, in seconds."""
+    stage: Stage | None = None
+    """Of an electron that was received before: how far the attempts at it are."""
     ended_at: float | None = None
     """When it ended."""
     outcome: Outcome = Outcome.PENDING
@@ -167,7 +179,13 @@ class Page:
     def send(self, frame: Frame) -> Sent:
         """Note that a frame is being sent."""
         row = Sent(
-            connection=self.number, route=frame.to, id=frame.id, is_answer=_is_answer(frame), at=self._ledger.now()
+            connection=self.number,
+            route=frame.to,
+            id=frame.id,
+            reply_to=frame.reply_to,
+            is_answer=_is_answer(frame),
+            stage=_stage(frame) if frame.id in self._ledger.taken else None,
+            at=self._ledger.now(),
         )
         self._ledger.sent.append(row)
         return row
@@ -196,14 +214,25 @@ class Page:
         row.error = "" if error is None else f"{type(error).__name__}: {error}"
         if isinstance(error, ConductorBroken):
             self.is_broken = True
-        if isinstance(row, Sent) and row.is_answer and row.outcome in (Outcome.DONE, Outcome.NOBODY_THERE):
-            self._ledger.answered.add(row.id)
+        if isinstance(row, Sent) and row.outcome is Outcome.DONE:
+            self._note_confirmed(row)
+
+    def note_death(self) -> None:
+        """Note that the connection is dead."""
+        self.is_broken = True
 
     def close(self) -> None:
         """Note that the connection was closed."""
         if not self.is_broken:
             for delivery in self._unsettled.values():
                 self._accuse(delivery, "was left unsettled when its connection was closed")
+
+    def _note_confirmed(self, row: Sent) -> None:
+        ledger = self._ledger
+        if row.is_answer or row.route.lane is Lane.DEAD:
+            ledger.answered.add(row.id)
+        elif row.stage is not None:
+            ledger.newest[row.id] = max(row.stage, ledger.newest.get(row.id, row.stage))
 
     def _note_received(self, delivery: Delivery) -> None:
         row = Received(
@@ -215,6 +244,8 @@ class Page:
             at=self._ledger.now(),
         )
         self._ledger.received.append(row)
+        if delivery.route.lane is Lane.WORK:
+            self._ledger.taken.add(delivery.id)
 
     def _note_settled(self, delivery: Delivery, settlement: Settlement) -> Settled:
         row = Settled(
@@ -249,8 +280,10 @@ class Page:
             self._accuse(delivery, "was acknowledged before its answer was confirmed")
 
     def _owes_answer(self, delivery: Delivery) -> bool:
-        wanted = delivery.route.lane is Lane.WORK and delivery.reply_to != ""
-        return wanted and delivery.id not in self._ledger.answered
+        if delivery.route.lane is not Lane.WORK or delivery.reply_to == "" or delivery.id in self._ledger.answered:
+            return False
+        newest, stage = self._ledger.newest.get(delivery.id), _stage(delivery)
+        return newest is None or stage is None or stage >= newest
 
     def _accuse(self, delivery: Delivery, verdict: str) -> None:
         self._ledger.accuse(f"{delivery.id!r} of {str(delivery.route)!r} {verdict} (connection {self.number})")
@@ -299,6 +332,19 @@ def _is_answer(frame: Frame) -> bool:
         return not isinstance(codec_for(frame.content_type).decode_reply(frame.body), Progress)
     except Malformed:
         return True  # a test's own bytes, on the lane of answers
+
+
+def _stage(carrier: Frame | Delivery) -> Stage | None:
+    """Read how far the attempts at an electron are; None on other lanes, and where its bytes cannot be read."""
+    route = carrier.to if isinstance(carrier, Frame) else carrier.route
+    if route.lane is not Lane.WORK:
+        return None
+    try:
+        electron = codec_for(carrier.content_type).decode_electron(carrier.body)
+    except Malformed:
+        return None
+    trials = electron.trials
+    return electron.replayed, electron.attempt, trials is not None and trials.passed_on
 
 
 def _loop_time() -> float:

@@ -56,7 +56,7 @@ class RecordingConductor(Conductor):
         self.capabilities: frozenset[Capability] = inner.capabilities
         self.durability: Durability = inner.durability
         self.max_body_bytes: int = inner.max_body_bytes
-        self._live: set[RecordingConnection] = set()
+        self._live: dict[RecordingConnection, None] = {}  # in order: a set would make no two runs alike
 
     def __repr__(self) -> str:
         return f"<RecordingConductor of {self.inner!r}: {self.ledger!r}>"
@@ -66,11 +66,11 @@ class RecordingConductor(Conductor):
         """Open a connection of the inner conductor, and a page of the ledger for it."""
         async with self.inner.connect() as inner:
             connection = RecordingConnection(inner, self.ledger.open_page())
-            self._live.add(connection)
+            self._live[connection] = None
             try:
                 yield connection
             finally:
-                self._live.discard(connection)
+                del self._live[connection]
                 connection.page.close()
 
     def cut(self, connection: Connection | None = None) -> None:
@@ -106,6 +106,7 @@ class RecordingConnection(Connection):
     def __init__(self, inner: Connection, page: Page) -> None:
         self.inner = inner
         self.page = page
+        self._noticing_death = NoticingDeath(page.note_death)
 
     def __repr__(self) -> str:
         return f"<RecordingConnection {self.page.number} of {self.inner!r}>"
@@ -113,27 +114,27 @@ class RecordingConnection(Connection):
     async def listen(self, route: Route, credit: int) -> None:
         """Listen, and write down the credit."""
         self.page.listening(route, credit)
-        with self._noticing_death():
+        with self._noticing_death:
             await self.inner.listen(route, credit)
         self.page.listened(route, credit)
 
     async def unlisten(self, route: Route) -> None:
         """Leave a route, which ends its credit."""
         self.page.listening(route, 0)
-        with self._noticing_death():
+        with self._noticing_death:
             await self.inner.unlisten(route)
         self.page.listened(route, 0)
 
     async def receive(self, lane: Lane) -> Delivery:
         """Receive, and write down what came."""
-        with self._noticing_death():
+        with self._noticing_death:
             delivery = await self.inner.receive(lane)
         self.page.receive(delivery)
         return delivery
 
     def receive_nowait(self, lane: Lane) -> Delivery | None:
         """Receive if that needs no waiting, and write down what came."""
-        with self._noticing_death():
+        with self._noticing_death:
             delivery = self.inner.receive_nowait(lane)
         if delivery is not None:
             self.page.receive(delivery)
@@ -146,7 +147,7 @@ class RecordingConnection(Connection):
 
     def send_nowait(self, frame: Frame) -> bool:
         """Send if that needs no waiting, and write it down."""
-        with self._noticing_death():
+        with self._noticing_death:
             is_sent = self.inner.send_nowait(frame)
         if is_sent:
             self.page.end(self.page.send(frame))
@@ -168,7 +169,7 @@ class RecordingConnection(Connection):
     def settle_nowait(self, delivery: Delivery, settlement: Settlement) -> bool:
         """Settle if that needs no waiting, and write it down. What is refused is written down too."""
         try:
-            with self._noticing_death():
+            with self._noticing_death:
                 is_settled = self.inner.settle_nowait(delivery, settlement)
         except ValueError as error:
             self.page.end(self.page.settle(delivery, settlement), error)
@@ -184,7 +185,7 @@ class RecordingConnection(Connection):
             self.page.sink(delivery)
             take(delivery)
 
-        with self._noticing_death():
+        with self._noticing_death:
             return self.inner.reply_sink(route, take_and_write)
 
     def depth(self, route: Route) -> int | None:
@@ -204,10 +205,18 @@ class RecordingConnection(Connection):
             raise
         self.page.end(row)
 
-    @contextmanager
-    def _noticing_death(self) -> Generator[None]:
-        try:
-            yield
-        except ConductorBroken:
-            self.page.is_broken = True
-            raise
+
+class NoticingDeath:
+    """A block in which it is noticed that a connection is dead. One serves all calls of a connection."""
+
+    __slots__ = ("_note",)
+
+    def __init__(self, note: Callable[[], None]) -> None:
+        self._note = note
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and issubclass(kind, ConductorBroken):
+            self._note()

@@ -9,16 +9,29 @@ import pytest
 from tests.architecture.sources import Import, Module, imports_of, modules
 
 VALUES = (
-    ("errors", "masking", "settings"),
+    ("errors", "masking", "settings", "distribution"),
     ("bounds", "json_values"),
-    ("failure", "trials", "electron", "properties", "envelope", "control", "retry", "events", "options"),
+    ("failure", "trials", "electron", "properties", "inspection", "envelope", "control", "retry", "events", "options"),
     ("tolerant", "kinds", "go_dialect", "native_json", "messagepack", "codec"),
 )
 CONTRACT = ("cancellation", "conductor")
 DECIDERS = (
-    "admission", "circle", "credit", "slow_start", "intake", "routes", "disposition", "lifecycle", "link_state",
-    "correlation", "remember", "answered",
-)  # fmt: skip
+    "admission",
+    "answered",
+    "circle",
+    "correlation",
+    "credit",
+    "disposition",
+    "event_batches",
+    "event_filter",
+    "intake",
+    "interests",
+    "lifecycle",
+    "link_state",
+    "remember",
+    "routes",
+    "slow_start",
+)
 """The pure part of the core: no clock, no loop, no wire."""
 
 WIRE = ("framing",)
@@ -39,9 +52,9 @@ LAYERS = (
     ("annotations", "payload", "definition", "reference", "function_atom", "atom", "bond", "state"),
     ("registration", "registry"),
     ("memory_queue", "memory_listening", "memory_hub", "memory_connection", "memory", "schemes", "processors"),
-    ("first_conductor",),
+    ("first_conductor", "node_name"),
     tuple(f"_core.{name}" for name in DECIDERS),
-    ("_core.ended", "_core.soft_cancellation"),
+    ("_core.ended", "_core.soft_cancellation", "_core.surrounding", "_core.trace_context", "_core.event_ring"),
     ("_core.looking", "_core.report", "_core.stopping", "_core.back_off", "_core.blocking_line"),
     ("_core.tasks", "_core.threads", "_core.alarm", "_core.gate"),
     *(tuple(f"_core.children.{name}" for name in side) for side in (*CHILDS_SIDE, *RUNTIMES_SIDE)),
@@ -65,32 +78,28 @@ LAYERS = (
         "_core.standstill",
         "_core.granting",
         "_core.pausing",
+        "_core.process_pool",
         "_core.unanswered",
         "_core.liveness",
         "_core.watchdog",
+        "_core.bond_report",
+        "_core.inspecting",
+        "_core.publishing",
+        "_core.following",
+        "_core.fleet",
     ),
     ("_core.node",),
     (
-        "handle",
-        "results",
-        "health",
-        "asker",
-        "bonded",
-        "operating",
-        "replay",
-        "dead_place",
-        "dead_letters",
-        "runtime",
-        "script",
-        "telemetry",
+        *("handle", "results", "health", "asker", "bonded", "telling", "observing", "operating"),
+        *("replay", "dead_place", "dead_letters", "runtime", "script", "telemetry"),
     ),
     ("_cli", "cli", "__main__", "_on_first_use", "testing"),
 )
 """From the values up to the door. A module imports from its own layer and those before it; a new one is put here."""
 
 KIN_OF_THE_RUNTIME = {
-    *("runtime", "handle", "results", "health", "asker", "bonded", "operating", "telemetry", "cli"),
-    *("replay", "dead_place", "dead_letters"),
+    *("runtime", "handle", "results", "health", "asker", "bonded", "telling", "observing", "operating"),
+    *("replay", "dead_place", "dead_letters", "telemetry", "cli"),
 }
 """Who may see the core, besides itself."""
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from atomizer import MemoryConductor
+from atomizer import Electron, MemoryConductor
+from atomizer.codec import MESSAGEPACK
 from atomizer.conductor import Delivery, Frame, Lane, Route, Settlement
 from atomizer.errors import ConductorBroken, NobodyThere, TooLarge
 from atomizer.testing.bench import Bench
@@ -38,6 +39,12 @@ async def receive_one(connection: Connection, *, reply_to: str = "asker") -> Del
     await connection.listen(WORK, 1)
     await connection.send(work(reply_to=reply_to))
     return await connection.receive(Lane.WORK)
+
+
+def attempt_of(id: str, attempt: int) -> Frame:
+    """The frame of an electron that somebody waits for."""
+    electron = Electron(id=id, atom_id="add", sender="asker", attempt=attempt)
+    return Frame(WORK, MESSAGEPACK.encode_electron(electron), MESSAGEPACK.content_type, id, reply_to="asker")
 
 
 # What is written
@@ -256,8 +263,22 @@ async def test_no_violation_when_nobody_wants_the_answer() -> None:
 
 
 @on_virtual_time
-async def test_no_violation_when_nobody_is_there_for_the_answer() -> None:
-    """A refusal for certain is as good as a confirm."""
+async def test_no_violation_when_nobody_is_there_for_the_answer_and_it_lies_among_the_dead_letters() -> None:
+    """A letter that is confirmed is as good as a reply that is."""
+    conductor = RecordingConductor(MemoryConductor())
+    async with conductor.connect() as connection:
+        delivery = await receive_one(connection)
+        with pytest.raises(NobodyThere):
+            await connection.send(reply())
+        await connection.send(Frame(Route(Lane.DEAD, "unclaimed"), b"a letter", "text/plain", delivery.id))
+        await connection.settle(delivery, ACK)
+
+    assert conductor.ledger.violations() == []
+
+
+@on_virtual_time
+async def test_a_violation_when_nobody_is_there_for_the_answer_and_nothing_lies_among_the_dead_letters() -> None:
+    """A refusal for certain leaves no trace of the electron."""
     conductor = RecordingConductor(MemoryConductor())
     async with conductor.connect() as connection:
         delivery = await receive_one(connection)
@@ -265,7 +286,22 @@ async def test_no_violation_when_nobody_is_there_for_the_answer() -> None:
             await connection.send(reply())
         await connection.settle(delivery, ACK)
 
-    assert conductor.ledger.violations() == []
+    assert len(conductor.ledger.violations()) == 1
+
+
+@pytest.mark.parametrize(("attempt", "violations"), [(1, 1), (2, 0)])
+@on_virtual_time
+async def test_a_confirmed_copy_is_an_answer_if_it_goes_on_from_there(attempt: int, violations: int) -> None:
+    """The next attempt takes the place of one that failed; the same one sent again is no answer."""
+    conductor = RecordingConductor(MemoryConductor())
+    async with conductor.connect() as connection:
+        await connection.listen(WORK, 1)
+        await connection.send(attempt_of("e1", 1))
+        delivery = await connection.receive(Lane.WORK)
+        await connection.send(attempt_of("e1", attempt))
+        await connection.settle(delivery, ACK)
+
+    assert len(conductor.ledger.violations()) == violations
 
 
 @on_virtual_time

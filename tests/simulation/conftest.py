@@ -1,4 +1,4 @@
-"""What the fault tests print when they are done."""
+"""What the simulation prints when it is done."""
 
 from __future__ import annotations
 
