@@ -309,7 +309,7 @@ class LoopBlocked(_Fault, frozen=True, tag="blocked"):
 
     text: ClassVar[str] = "event loop blocked"
     seconds: Finite = 0.0
-    """For how long it stood still when this was noticed."""
+    """For how long it stood still, at least."""
     coroutine: str = ""
     """The coroutine, or the function, that it stood still in."""
     file: str = ""

@@ -23,9 +23,9 @@ from .dead_place import Office
 from .errors import NotRunning
 from .events import AtomRegistered, AtomUnregistered, RuntimeStarted, RuntimeStopped, RuntimeStopping
 from .first_conductor import conductors_of
-from .health import Health, Statistics, health_of
 from .node_name import new_name
 from .observing import Observing, describe
+from .operating import Operating
 from .options import NOTHING_SAID, Options
 from .registry import Registry, default_registry
 from .settings import Settings
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 __all__ = ("Atomizer", "EventStream")
 
 
-class Atomizer(Asking, Observing):
+class Atomizer(Asking, Observing, Operating):
     """
     A runtime: it takes electrons from its conductors, bonds them with its atoms, and asks for electrons elsewhere.
 
@@ -254,34 +254,6 @@ class Atomizer(Asking, Observing):
     def unclaimed(self) -> Unclaimed:
         """The properties that nobody took, to be looked at, taken or dropped; `NotRunning` if it is not open."""
         return Unclaimed(self._office)
-
-    def statistics(self) -> Statistics:
-        """Return the figures of this moment. Cheap."""
-        node = self._node
-        flights = node.flights if node is not None else None
-        suspended = node.slots.lent if node is not None else 0
-        waiting = node.turns.waiting if node is not None else 0
-        under_way = len(flights.under_way) if flights is not None else 0
-        return Statistics(
-            node=self._name,
-            state=self._state.value,
-            slots=self._settings.slots,
-            running=max(0, under_way - suspended - waiting),
-            waiting=waiting,
-            processes=node.turns.child_processes if node is not None else 0,
-            suspended=suspended,
-            abandoned=flights.abandoned if flights is not None else 0,
-            outstanding=len(node.correlation) if node is not None else 0,
-            completed=node.flights.completed if node is not None else 0,
-            failed=node.report.failed if node is not None else 0,
-            atoms=tuple(registration.definition.atom_id for registration in self._registry.registrations),
-            conductors={name: link.state.value for name, link in node.links.items()} if node is not None else {},
-            events_dropped=self._broadcast.dropped,
-        )
-
-    def health(self) -> Health:
-        """Judge whether this runtime can be relied on. Cheap."""
-        return health_of(self.statistics(), self._settings.abandoned_limit)
 
     async def _register_conductor(self, node: Node, conductor: Conductor, *, replace: bool) -> None:
         self._registry.register(conductor, replace=replace)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .slots import Slots
     from .straight_line import StraightLine
     from .tasks import Tasks
+    from .watchdog import Watchdog
 
 __all__ = ("AtOnce",)
 
@@ -57,6 +58,7 @@ class AtOnce:
         clock: Clock,
         broadcast: Broadcast,
         find: Callable[[str], Registration | None],
+        watchdog: Watchdog,
     ) -> None:
         self._pump = pump
         self._link = pump.link
@@ -66,6 +68,7 @@ class AtOnce:
         self._monotonic = clock.monotonic
         self._broadcast = broadcast
         self._find = find
+        self._watchdog = watchdog
         self._in_a_row = 0
         self._spent = 0.0
 
@@ -79,7 +82,7 @@ class AtOnce:
         registration, connection, slots = self._find(atom_id), self._link.connection, self._slots
         if registration is None or registration.suspends or registration.takes_turns or connection is None:
             return False
-        if not self._pump.is_open or slots.free <= 0 or slots.wanted or self._is_enough():
+        if not self._pump.is_plain or slots.free <= 0 or slots.wanted or self._is_enough():
             return False
         task = asyncio.current_task()
         if task is None or task.cancelling():
@@ -87,6 +90,8 @@ class AtOnce:
         delivery = connection.send_and_take(frame)
         if delivery is None:
             return False
+        if self._watchdog.sleeps:
+            self._watchdog.wake()
         if self._broadcast.routine:
             self._broadcast.tell(ElectronSent, 0, delivery.id, atom_id, self._link.name, 1)
         began = self._monotonic()

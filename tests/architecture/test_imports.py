@@ -24,9 +24,13 @@ DECIDERS = (
     "disposition",
     "event_batches",
     "event_filter",
+    "intake",
     "interests",
     "lifecycle",
+    "link_state",
     "remember",
+    "routes",
+    "slow_start",
 )
 """The pure part of the core: no clock, no loop, no wire."""
 
@@ -51,7 +55,8 @@ LAYERS = (
     ("first_conductor", "node_name"),
     tuple(f"_core.{name}" for name in DECIDERS),
     ("_core.ended", "_core.soft_cancellation", "_core.surrounding", "_core.trace_context", "_core.event_ring"),
-    ("_core.looking", "_core.report", "_core.stopping", "_core.tasks", "_core.threads", "_core.alarm", "_core.gate"),
+    ("_core.looking", "_core.report", "_core.stopping", "_core.back_off", "_core.blocking_line"),
+    ("_core.tasks", "_core.threads", "_core.alarm", "_core.gate"),
     *(tuple(f"_core.children.{name}" for name in side) for side in (*CHILDS_SIDE, *RUNTIMES_SIDE)),
     ("_core.identity", "_core.broadcast", "_core.slots", "_core.confinement", "_core.softening", "_core.outcome"),
     (
@@ -72,6 +77,11 @@ LAYERS = (
         "_core.pump",
         "_core.standstill",
         "_core.granting",
+        "_core.pausing",
+        "_core.process_pool",
+        "_core.unanswered",
+        "_core.liveness",
+        "_core.watchdog",
         "_core.bond_report",
         "_core.inspecting",
         "_core.publishing",
@@ -80,7 +90,7 @@ LAYERS = (
     ),
     ("_core.node",),
     (
-        *("handle", "results", "health", "asker", "bonded", "telling", "observing"),
+        *("handle", "results", "health", "asker", "bonded", "telling", "observing", "operating"),
         *("replay", "dead_place", "dead_letters", "runtime", "script", "telemetry"),
     ),
     ("_cli", "cli", "__main__", "_on_first_use", "testing"),
@@ -88,8 +98,8 @@ LAYERS = (
 """From the values up to the door. A module imports from its own layer and those before it; a new one is put here."""
 
 KIN_OF_THE_RUNTIME = {
-    *("runtime", "handle", "results", "health", "asker", "bonded", "telling", "observing", "telemetry", "cli"),
-    *("replay", "dead_place", "dead_letters"),
+    *("runtime", "handle", "results", "health", "asker", "bonded", "telling", "observing", "operating"),
+    *("replay", "dead_place", "dead_letters", "telemetry", "cli"),
 }
 """Who may see the core, besides itself."""
 
