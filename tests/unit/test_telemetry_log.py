@@ -210,7 +210,7 @@ def test_lost_events_are_told_and_what_they_began_is_forgotten() -> None:
         ElectronCompleted(electron_id="1"),
     )
 
-    assert lines[0][:2] == ("warning", "3 events dropped: this reader is slower than they come")
+    assert lines[0][:2] == ("warning", "3 events lost: they came faster than they were read, or were lost on the way")
     assert lines[0][2]["dropped"] == 3
     assert "seconds" not in lines[1][2]
 
