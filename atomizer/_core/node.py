@@ -224,6 +224,9 @@ class Node:
             self.fleet.take(link, control)
 
     def _attach(self, conductor: Conductor) -> Link:
+        def take_control(delivery: Delivery) -> None:
+            self.take_control(link, delivery)
+
         link = Link(
             conductor,
             self.name,
@@ -231,7 +234,7 @@ class Node:
             broadcast=self._broadcast,
             tasks=self.tasks,
             on_reply=self.take_reply,
-            on_control=lambda delivery: self.take_control(link, delivery),
+            on_control=take_control,
             on_failed=self._unanswered.over,
         )
         self.links[conductor.name] = link

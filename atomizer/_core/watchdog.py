@@ -137,7 +137,7 @@ class Watchdog:
         """Find out where the loop stands still; if that was found before, say it."""
         found = self._found
         if found is None or found.asked_at != asked_at:
-            place = place_of(sys._current_frames().get(self._thread_id))  # noqa: SLF001  # the documented way to frames
+            place = place_of(sys._current_frames().get(self._thread_id))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # documented
             if place is not None:
                 self._found = Block(place, self._electron(), asked_at)
         elif found.place not in self._written and len(self._written) < _MOST_PLACES:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,7 +17,7 @@ from .wires import double, quick, wait
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from atomizer import Connection, Health
+    from atomizer import Connection, FunctionAtom, Health
 
 
 class Deaf(MemoryConductor):
@@ -103,7 +103,7 @@ async def test_a_node_whose_slots_are_all_stuck_is_red() -> None:
     ids=["limit", "deadline"],
 )
 @on_virtual_time
-async def test_atoms_that_have_an_end_in_sight_may_fill_all_slots(asked: atomizer.Definition) -> None:
+async def test_atoms_that_have_an_end_in_sight_may_fill_all_slots(asked: FunctionAtom[..., Any, ..., Any]) -> None:
     """Their own limit says how long is too long."""
     async with Atomizer(wait, settings=quick(slots=2, grace=0.0, stalled_after=60.0)) as runtime:
         for _ in range(2):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 import atomizer
-from atomizer import Atomizer, Electron, Frame, Lane, MemoryConductor, Route
+from atomizer import Atomizer, Electron, Frame, FunctionAtom, Lane, MemoryConductor, Route
 from atomizer.testing.clock import all_blocked, on_virtual_time
 
 from .wires import now, quick
@@ -31,7 +32,7 @@ class Runs:
             self.now.discard(name)
 
 
-def watched(runs: Runs, name: str = "tests.watched") -> atomizer.Definition:
+def watched(runs: Runs, name: str = "tests.watched") -> FunctionAtom[[str, float], None, ..., Any]:
     """Make an atom that notes beside whom it runs."""
 
     @atomizer.atom(id=name)
