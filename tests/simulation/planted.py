@@ -206,11 +206,6 @@ BUGS = {
         "    return not flight.is_answered and (flight.verdict is None or stage_of(electron) <= stage_of(here))\n",
         "    return not flight.is_answered\n",
     ),
-    "settles what joined with a copy that is behind it": Bug(
-        "_core/answering.py",
-        "        if copy is not None and electron is not None and stage_of(electron) >= stage_of(copy):\n",
-        "        if copy is not None and electron is None:\n",
-    ),
     "forgets what joined": Bug(
         "_core/answering.py",
         "            while flight.joined:\n",

@@ -147,6 +147,10 @@ class World:
         if kind == FailureKind.POISON or (kind == FailureKind.FAILED and error.failure.attempts > 1):
             self.given_up.add(error.electron_id)
 
+    def losses_of(self, electron_id: str) -> int:
+        """How often an electron was delivered in vain, at most: each of its deliveries says how often before it."""
+        return sum(row.count or 0 for row in self.ledger.received if row.id == electron_id)
+
     def was_duplicated(self, electron_id: str) -> bool:
         """Whether a fault doubled an electron without a mark on it, as no transport may."""
         return any(each.electron_id == electron_id and each.kind == FaultKind.DUPLICATE for each in self.plan.injected)
