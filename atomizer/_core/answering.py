@@ -115,8 +115,10 @@ class Answers:
         reply, copy, electron = verdict.reply, verdict.copy, joined.electron
         if copy is not None and electron is not None and stage_of(electron) >= stage_of(copy):
             return _REQUEUE  # it is further on than what goes on in the place of the one it joined
-        if reply is None or settlement is _REQUEUE or joined.delivery.reply_to in ("", flight.delivery.reply_to):
+        if settlement is _REQUEUE or joined.delivery.reply_to in ("", flight.delivery.reply_to):
             return settlement
+        if reply is None:  # whoever is answered in the end, this node is not
+            return _REQUEUE
         try:
             await self._send_reply(joined, self._reply(joined, reply))
         except ConductorError as error:
@@ -129,7 +131,7 @@ class Answers:
         if electron is None:
             return
         if verdict.copy is not None:
-            self._answered.add_copy(electron, verdict.copy)
+            self._answered.add_copy(electron, verdict.copy, flight.delivery.reply_to)
         elif verdict.outcome is not None:
             self._answered.add(electron, verdict.outcome)
 

@@ -206,6 +206,11 @@ BUGS = {
         "    return not flight.is_answered and (flight.verdict is None or stage_of(electron) <= stage_of(here))\n",
         "    return not flight.is_answered\n",
     ),
+    "forgets another asker when a copy goes on": Bug(
+        "_core/answering.py",
+        "        if reply is None:  # whoever is answered in the end, this node is not\n            return _REQUEUE\n",
+        "        if reply is None:\n            return settlement\n",
+    ),
     "forgets what joined": Bug(
         "_core/answering.py",
         "            while flight.joined:\n",
