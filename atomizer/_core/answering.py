@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 __all__ = ("Answers",)
 
 _REQUEUE = Settlement.REQUEUE  # looked up on its class, a member costs as much as making a struct
-_NOTHING = Verdict()
 _MOST_ROUTES = 1_000
 
 
@@ -103,15 +102,29 @@ class Answers:
         try:
             await flight.link.settle(flight.connection, flight.delivery, settlement)
         finally:
-            while flight.joined:
-                first, *others = flight.joined
-                flight.joined = others
-                await self._settle(first, _NOTHING, await self._conclude_joined(first, flight, verdict, settlement))
+            await self._settle_joined(flight, verdict, settlement)
 
-    async def _conclude_joined(
+    async def _settle_joined(self, flight: Flight, verdict: Verdict, settlement: Settlement) -> None:
+        """
+        Settle those that joined a delivery.
+
+        Cancellation: those that are left are given back.
+        """
+        try:
+            while flight.joined:
+                first = flight.joined[0]
+                how = await self._settlement_of(first, flight, verdict, settlement)
+                flight.joined = flight.joined[1:]
+                await first.link.settle(first.connection, first.delivery, how)
+        finally:
+            while flight.joined:
+                first, *flight.joined = flight.joined
+                await first.link.settle(first.connection, first.delivery, _REQUEUE)
+
+    async def _settlement_of(
         self, joined: Flight, flight: Flight, verdict: Verdict, settlement: Settlement
     ) -> Settlement:
-        """Let another node that asked for the same electron have its reply too. Returns how to settle then."""
+        """Decide how to settle what joined. Another node that asked for the same has its reply too, before."""
         reply, copy, electron = verdict.reply, verdict.copy, joined.electron
         if copy is not None and electron is not None and stage_of(electron) >= stage_of(copy):
             return _REQUEUE  # it is further on than what goes on in the place of the one it joined

@@ -213,8 +213,8 @@ BUGS = {
     ),
     "forgets what joined": Bug(
         "_core/answering.py",
-        "            while flight.joined:\n",
-        "            while flight.joined and flight.abandoned:\n",
+        "            await self._settle_joined(flight, verdict, settlement)\n",
+        "            flight.joined = None\n",
     ),
     "acknowledges what joined before it is answered": Bug(
         "_core/reception.py",
