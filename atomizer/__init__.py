@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from .errors import ConductorError as ConductorError
     from .errors import ConductorUnavailable as ConductorUnavailable
     from .errors import ConductorUnknown as ConductorUnknown
+    from .errors import EventsEnded as EventsEnded
     from .errors import Expired as Expired
     from .errors import LetterUnknown as LetterUnknown
     from .errors import Malformed as Malformed
@@ -85,6 +86,10 @@ if TYPE_CHECKING:
     from .handle import Handle as Handle
     from .health import Health as Health
     from .health import Statistics as Statistics
+    from .inspection import BondReport as BondReport
+    from .inspection import BondState as BondState
+    from .inspection import Inspection as Inspection
+    from .inspection import NodeReport as NodeReport
     from .memory import MemoryConductor as MemoryConductor
     from .options import Options as Options
     from .properties import Progress as Progress
@@ -111,14 +116,15 @@ else:
 __all__ = (  # noqa: RUF022  # grouped as above
     "Atomizer", "DeadLetters", "EventStream", "Handle", "Results", "Unclaimed", "run",
     "Atom", "Blocking", "Bond", "FunctionAtom", "Registry", "atom", "atom_id", "register", "unregister",
-    "Clock", "DeadLetter", "Electron", "Ending", "Fail", "Failure", "FailureKind", "Health", "Options", "Progress",
-    "Properties", "Requeue", "Retry", "Settings", "Statistics", "SystemClock",
+    "BondReport", "BondState", "Clock", "DeadLetter", "Electron", "Ending", "Fail", "Failure", "FailureKind", "Health",
+    "Inspection", "NodeReport", "Options", "Progress", "Properties", "Requeue", "Retry", "Settings", "Statistics",
+    "SystemClock",
     "Event", "UnknownEvent",
     "Capability", "Codec", "Conductor", "Connection", "Delivery", "Durability", "Frame", "Lane", "MemoryConductor",
     "Route", "Settlement", "Spread", "conductor_from_url",
     "AtomCancelled", "AtomFailed", "AtomTimedOut", "AtomUnknown", "AtomizerBug", "AtomizerError", "CapabilityMissing",
-    "ConductorBroken", "ConductorClosed", "ConductorError", "ConductorUnavailable", "ConductorUnknown", "Expired",
-    "LetterUnknown", "Malformed", "NoReplyAsked", "NobodyThere", "NotRunning", "NotTaken", "Overloaded",
+    "ConductorBroken", "ConductorClosed", "ConductorError", "ConductorUnavailable", "ConductorUnknown", "EventsEnded",
+    "Expired", "LetterUnknown", "Malformed", "NoReplyAsked", "NobodyThere", "NotRunning", "NotTaken", "Overloaded",
     "PayloadRefused", "Poison", "RegistrationRefused", "SoftLimitReached", "TooLarge", "TooManyWaiting",
     "WaitsForItself",
 )  # fmt: skip

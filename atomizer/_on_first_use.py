@@ -26,6 +26,7 @@ HOMES = (
     "errors",
     "properties",
     "electron",
+    "inspection",
     "envelope",
     "events",
     "conductor",

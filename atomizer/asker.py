@@ -8,6 +8,7 @@ from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+from ._core.event_filter import EventFilter
 from ._core.outbound import Target, address
 from ._core.turns import refuse_waiting_for_itself
 from .annotations import reader_of
@@ -26,7 +27,7 @@ from .errors import (
     PayloadRefused,
     nearest,
 )
-from .events import ElectronProgressed, PropertiesReceived, PropertiesUnclaimed
+from .events import ElectronProgressed, ElectronSent, PropertiesReceived, PropertiesUnclaimed
 from .failure import Failure, FailureKind
 from .handle import Handle, wait_lending
 from .options import NOTHING_SAID, Options
@@ -147,14 +148,14 @@ class Asker:
             is_flown = is_run and self._is_flown_at_once(handle, link, frame, to)
             is_sent = is_flown or (connection is not None and connection.send_nowait(frame))
         except ConductorError:
-            is_sent = False  # `_post` meets it again, and sees it through
+            is_sent = is_flown = False  # `_post` meets it again, and sees it through
         except BaseException:
             self._forget(handle)
             raise
         if not is_sent:
             await self._post(handle, link, electron, to, deadline)
-        elif self._broadcast.listening:
-            self._outbound.tell_sent(link, electron)
+        elif self._broadcast.routine and not is_flown:
+            self._broadcast.tell(ElectronSent, 0, electron_id, to.atom_id, link.name, 1)
         return handle
 
     def map(
@@ -191,10 +192,12 @@ class Asker:
             return
         if type(reply) is Properties:
             handle = self._expecting.pop(reply.electron_id, None)
-            if self._broadcast.listening:
-                self._tell_of(reply, is_claimed=handle is not None)
-            if handle is not None:
-                handle.resolve(reply)  # after its last event: whoever follows it reads to the end
+            if handle is None:
+                self._tell_unclaimed(reply)
+                return
+            if self._broadcast.routine:
+                self._broadcast.tell(PropertiesReceived, 0, handle.electron_id, handle.atom_id, "", reply.attempt)
+            handle.resolve(reply)  # after its last event: whoever follows it reads to the end
         elif isinstance(reply, Progress):
             self._take_progress(reply)
 
@@ -204,12 +207,10 @@ class Asker:
         if handle is not None:  # nothing better will come: whoever waits would wait for ever
             handle.resolve(_failed(handle, FailureKind.MALFORMED, f"the reply could not be read: {error}"))
 
-    def _tell_of(self, properties: Properties, *, is_claimed: bool) -> None:
-        ids = {"electron_id": properties.electron_id, "atom_id": properties.atom_id, "attempt": properties.attempt}
-        if is_claimed:
-            self._broadcast.emit(PropertiesReceived, **ids)
-        else:
-            self._broadcast.emit(PropertiesUnclaimed, error="this node does not wait for them (any more)", **ids)
+    def _tell_unclaimed(self, properties: Properties) -> None:
+        electron_id, atom_id, attempt = properties.electron_id, properties.atom_id, properties.attempt
+        why = {"error": "this node does not wait for them (any more)"}
+        self._broadcast.tell(PropertiesUnclaimed, 0, electron_id, atom_id, "", attempt, why)
 
     def _take_progress(self, progress: Progress) -> None:
         handle = self._correlation.find(progress.electron_id)
@@ -241,9 +242,8 @@ class Asker:
 
     def follow(self, handle: Handle[Any]) -> EventStream:
         """Open the events of one electron, until its outcome is here."""
-        electron_id = handle.electron_id
         ring = self._settings.event_ring
-        stream = self._broadcast.stream(ring, lambda event: event.electron_id == electron_id, wait_lending)
+        stream = self._broadcast.stream(ring, EventFilter(electron_id=handle.electron_id), wait_lending)
         still_read = weakref.ref(stream)
 
         def end(_: Handle[Any]) -> None:
@@ -287,8 +287,8 @@ class Asker:
         return AtomById(atom_id, route, result, options or NOTHING_SAID)
 
     def _is_flown_at_once(self, handle: Handle[Any], link: Link, frame: Frame, to: Address) -> bool:
-        """Fly an electron here and now, if it is a plain one that nobody follows."""
-        is_plain = to.is_plain and handle.parent is None and not self._broadcast.listening
+        """Fly an electron here and now, if it is a plain one."""
+        is_plain = to.is_plain and handle.parent is None
         return is_plain and link.at_once is not None and link.at_once(frame, to.atom_id)
 
     def _prepare(self, handle: Handle[Any], to: Address) -> None:

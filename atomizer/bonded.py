@@ -35,6 +35,7 @@ class RunningBond(Bond):
         self, flight: Flight, *, asker: Asker, settings: Settings, tasks: Tasks, loop: asyncio.AbstractEventLoop
     ) -> None:
         self._flight = flight
+        flight.progress = None  # that of an attempt before
         self._asker = asker
         self._clock = settings.clock
         self._patience = settings.confirm_timeout
@@ -74,7 +75,7 @@ class RunningBond(Bond):
 
     def progress(self, done: float, total: float | None = None, note: str = "") -> None:
         """Tell how far this atom is. Never waits."""
-        self._told = Progress(electron_id=self.electron.id, done=done, total=total, note=note)
+        self._told = self._flight.progress = Progress(electron_id=self.electron.id, done=done, total=total, note=note)
         if _on_loop(self._loop):
             self._tell()
         else:

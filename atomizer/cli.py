@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
 from click.exceptions import NoArgsIsHelpError
@@ -16,7 +16,7 @@ from .masking import masked_text
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
 
-    from ._cli.dead import Said
+    from ._cli.visiting import Said
     from .runtime import Atomizer
 
 __all__ = ("main",)
@@ -26,7 +26,8 @@ Exit codes:
   0    done
   1    doctor found something; bench lost, doubled or failed an electron,
        or had no time to measure; run stopped, and an atom could not be closed;
-       dead found no such letter, or what it sent again was not taken or failed
+       dead found no such letter, or what it sent again was not taken or failed;
+       no node answered nodes or inspect, or none has the electron
   2    wrong usage, or a setting out of its range
   3    a target cannot be imported or served, or holds no atoms
   4    the conductor is unknown or cannot be reached
@@ -126,8 +127,14 @@ def main() -> None:
     """Atoms compute, electrons ask, conductors carry."""
 
 
-_conductor = click.option("--conductor", metavar="URL", help="As in memory://name; else ATOMIZER_URL, else in memory.")
+_conductor = click.option(
+    "--conductor", "--url", metavar="URL", help="As in memory://name; else ATOMIZER_URL, else in memory."
+)
 _json = click.option("--json", "as_json", is_flag=True, help="For machines.")
+_LOG_STYLES = ("console", "json")
+_seconds = click.option(
+    "--seconds", type=click.FloatRange(min=0.0), default=1.0, show_default=True, help="To gather answers for."
+)
 _BENCH_ATOMS = ("noop", "suspend", "process")
 _targets = click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
 
@@ -139,8 +146,16 @@ _targets = click.argument("targets", nargs=-1, required=True, metavar="TARGET...
 @click.option("--slots", type=click.IntRange(min=1), help="How many electrons run at once.")
 @click.option("--grace", type=click.FloatRange(min=0.0), metavar="SECONDS", help="To finish in, when told to stop.")
 @click.option("--set", "said", multiple=True, metavar="FIELD=VALUE", help="Any other setting; may be repeated.")
+@click.option("--log", type=click.Choice(_LOG_STYLES), help="One line for each electron, on standard error.")
 @_json
-def run(targets: tuple[str, ...], conductor: str | None, said: tuple[str, ...], as_json: bool, **given: Any) -> None:
+def run(
+    targets: tuple[str, ...],
+    conductor: str | None,
+    said: tuple[str, ...],
+    log: Literal["console", "json"] | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
     """
     Serve atoms until told to stop.
 
@@ -148,13 +163,13 @@ def run(targets: tuple[str, ...], conductor: str | None, said: tuple[str, ...], 
     one atom, instance or conductor, or a list of them. The current folder can be imported from.
 
     The first SIGTERM or Ctrl-C lets what is under way finish; the second ends the process at once. Errors go to
-    standard error, one line each.
+    standard error, one line each; with --log, so does the end of each electron.
     """
     from ._cli.fields import fields_said
     from ._cli.serving import serve_targets
 
     flags = {name: value for name, value in given.items() if value is not None}
-    serve_targets(targets, conductor, fields_said(said) | flags, Voice(_say, _write_note, as_json=as_json))
+    serve_targets(targets, conductor, fields_said(said) | flags, Voice(_say, _write_note, as_json=as_json), log=log)
 
 
 @main.command()
@@ -209,6 +224,56 @@ def doctor(conductor: str | None, as_json: bool) -> None:
     _say(diagnosis.as_json() if as_json else diagnosis.for_people())
     if not diagnosis.is_well:
         click.get_current_context().exit(FINDING)
+
+
+@main.command()
+@_conductor
+@_seconds
+@_json
+def nodes(conductor: str | None, seconds: float, as_json: bool) -> None:
+    """List the nodes of a fleet: what each of them is doing, and whether it can be relied on."""
+    from ._cli.fleet import nodes_of
+
+    _at_runtime(conductor, as_json, lambda runtime: nodes_of(runtime, seconds, as_json=as_json))
+
+
+@main.command()
+@click.argument("electron", required=False)
+@_conductor
+@click.option("--node", help="Ask this node alone.")
+@_seconds
+@_json
+def inspect(electron: str | None, conductor: str | None, node: str | None, seconds: float, as_json: bool) -> None:
+    """
+    Show what is under way in a fleet: everything, or one ELECTRON by its id.
+
+    Where, since when, in which state, until when, which attempt, how far, and for which parent. What no node has taken
+    yet is nowhere to be seen.
+    """
+    from ._cli.fleet import bonds_of
+
+    _at_runtime(conductor, as_json, lambda runtime: bonds_of(runtime, electron, node, seconds, as_json=as_json))
+
+
+@main.command()
+@_conductor
+@click.option("--errors", is_flag=True, help="Only what goes wrong.")
+@click.option("--kind", "kinds", multiple=True, help="Only this kind, as in failed; may be repeated.")
+@click.option("--atom", metavar="ID", help="Only what is about this atom.")
+@click.option("--electron", metavar="ID", help="Only what is about this electron.")
+@click.option("--count", "most", type=click.IntRange(min=1), help="End after so many.")
+@_json
+def events(conductor: str | None, as_json: bool, **wanted: Any) -> None:
+    """
+    Follow what happens in a fleet, until Ctrl-C.
+
+    Each event is a line: when, on which node, and [cid:… | aid:… | eid:…] with what happened.
+    """
+    from ._cli.visiting import at_runtime
+    from ._cli.watching import Watch, watch
+
+    voice = Voice(_say, _write_note, as_json=as_json)
+    at_runtime(conductor, lambda runtime: watch(runtime, Watch(**wanted), _say, as_json=as_json), voice)
 
 
 @main.group(cls=_Commands, name="dead")
@@ -289,7 +354,7 @@ def drop(conductor: str | None, as_json: bool, **choice: Any) -> None:
 
 
 def _at_runtime(url: str | None, as_json: bool, act: Callable[[Atomizer], Awaitable[Said]]) -> None:
-    from ._cli.dead import at_runtime
+    from ._cli.visiting import at_runtime
 
     said = at_runtime(url, act, Voice(_say, _write_note, as_json=as_json))
     _say(said.text)

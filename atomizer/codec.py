@@ -16,14 +16,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from functools import cached_property
 from math import inf, isfinite
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import msgspec
-from msgspec import structs
+from msgspec import Struct, structs
 
 from . import go_dialect, messagepack
 from .bounds import DEFAULT_BOUNDS, UNREADABLE, Bounds, check_json, check_messagepack, decode_with
-from .control import Cancel
+from .control import Control
 from .electron import JSON, Electron
 from .envelope import DeadLetter
 from .errors import Malformed
@@ -85,11 +85,11 @@ class Codec(ABC):
         """Read what came back to a sender."""
 
     @abstractmethod
-    def encode_control(self, control: Cancel) -> bytes:
+    def encode_control(self, control: Control) -> bytes:
         """Write what one node tells others."""
 
     @abstractmethod
-    def decode_control(self, body: bytes, bounds: Bounds = DEFAULT_BOUNDS) -> Cancel | Unknown:
+    def decode_control(self, body: bytes, bounds: Bounds = DEFAULT_BOUNDS) -> Control | Unknown:
         """Read what another node tells."""
 
     @abstractmethod
@@ -134,17 +134,21 @@ class _Format(Codec):
     ) -> None:
         self.content_type = content_type
         self._encode, self._decoder, self._check = encode, decoder, check
-        self._controls = Kinds[Cancel](decoder, Cancel)
 
     def __repr__(self) -> str:
         return f"<codec {self.content_type}>"
 
-    def encode_control(self, control: Cancel) -> bytes:
+    def encode_control(self, control: Control) -> bytes:
         return self._write(control)
 
-    def decode_control(self, body: bytes, bounds: Bounds = DEFAULT_BOUNDS) -> Cancel | Unknown:
+    def decode_control(self, body: bytes, bounds: Bounds = DEFAULT_BOUNDS) -> Control | Unknown:
         self._check(body, bounds)
         return self._controls.read(body)
+
+    @cached_property
+    def _controls(self) -> Kinds[Control]:
+        kinds: tuple[type[Struct], ...] = get_args(Control)
+        return Kinds[Control](self._decoder, *kinds)
 
     def encode_dead_letter(self, letter: DeadLetter) -> bytes:
         return self._write(letter)

@@ -317,3 +317,12 @@ class Connection(ABC):
     def depth(self, route: Route) -> int | None:
         """Return how many frames wait on a route, or None if the transport does not say."""
         return None
+
+    def offered(self, route: Route) -> int | None:
+        """
+        Return how many frames this connection could be given of a route now, had it the credit; None as `depth`.
+
+        Those that are not due yet are no such frames, nor those that wait behind another of their key. A transport that
+        has neither has nothing to add to `depth`, which is the default.
+        """
+        return self.depth(route)

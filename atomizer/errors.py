@@ -16,6 +16,7 @@ Every exception of atomizer, in one tree.
     ├── NotRunning                 the runtime is not open (any more)
     ├── LetterUnknown              no dead letter of that electron lies there
     ├── NoReplyAsked               the electron was sent with `reply=False`: no outcome will come
+    ├── EventsEnded                a stream of events ended without the one that was waited for
     ├── TooManyWaiting             too many atoms wait for children on this node
     ├── WaitsForItself             an atom asked its own atom, which waits for that very atom to end
     ├── SoftLimitReached           inside of an atom: its limit comes near
@@ -54,6 +55,7 @@ __all__ = (
     "ConductorError",
     "ConductorUnavailable",
     "ConductorUnknown",
+    "EventsEnded",
     "Expired",
     "LetterUnknown",
     "Malformed",
@@ -170,6 +172,10 @@ class LetterUnknown(AtomizerError):
 
 class NoReplyAsked(AtomizerError):
     """The electron was sent with `Options(reply=False)`: there is no outcome to wait for."""
+
+
+class EventsEnded(AtomizerError):
+    """A stream of events has ended without the one that was waited for."""
 
 
 class TooManyWaiting(AtomizerError):

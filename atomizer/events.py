@@ -309,7 +309,7 @@ class LoopBlocked(_Fault, frozen=True, tag="blocked"):
 
     text: ClassVar[str] = "event loop blocked"
     seconds: Finite = 0.0
-    """For how long it stood still when this was noticed."""
+    """For how long it stood still, at least."""
     coroutine: str = ""
     """The coroutine, or the function, that it stood still in."""
     file: str = ""
@@ -345,14 +345,14 @@ class RuntimeFaulted(_Fault, frozen=True, tag="faulted"):
 
 
 class EventsLost(Event, frozen=True, tag="lost"):
-    """This reader was slow: the oldest events were dropped."""
+    """Events are missing: they came faster than they were read, or did not arrive from another node."""
 
     dropped: int = 0
 
     @property
     def message(self) -> str:
         """How many were dropped."""
-        return f"{self.dropped} events dropped: this reader is slower than they come"
+        return f"{self.dropped} events lost: they came faster than they were read, or were lost on the way"
 
 
 class UnknownEvent(Event, frozen=True, tag="unknown"):

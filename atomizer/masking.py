@@ -1,10 +1,10 @@
-"""Masking: what of a URL may be shown, in logs and in what people pass on. Pure."""
+"""Masking: what of a URL or a message may be shown, in logs and in what people pass on. Pure."""
 
 from __future__ import annotations
 
 import re
 
-__all__ = ("masked", "masked_text")
+__all__ = ("masked", "masked_line", "masked_text", "one_line")
 
 
 def masked(url: str) -> str:
@@ -31,6 +31,25 @@ def masked_text(text: str) -> str:
     return _URL.sub(lambda found: masked(found[0]), text)
 
 
+def masked_line(text: str) -> str:
+    """
+    Make a message of an unknown author fit for a log: its secrets hidden, and all of it in one line.
+
+    Beside those of URLs, a secret is what stands behind a name such as `password`, `token`, `secret`, `authorization`
+    or `api_key` and a colon or an equals sign, and what stands behind `Bearer` or `Basic`. Other words are the
+    author's, and are shown.
+    """
+    text = masked_text(text)
+    for secret in (_HEADER_SECRET, _AUTHORIZED, _NAMED_SECRET):
+        text = secret.sub(r"\1***", text)
+    return one_line(text)
+
+
+def one_line(text: str) -> str:
+    """Escape what a terminal or a reader of logs could take for more than a letter: control characters, line ends."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
 def _without_secret(user_info: str) -> str:
     """Keep the name of a user. Without a password behind it, or as long as a token is, it may be the secret itself."""
     user, _, password = user_info.partition(":")
@@ -48,3 +67,15 @@ _URL = re.compile(
     [^\s"']* (?<![.,:;)])""",
     re.IGNORECASE | re.VERBOSE,
 )
+_HEADER_SECRET = re.compile(r"((?:authorization|cookie)\\?[\"']?\s{0,4}[:=]\s{0,4})[^\r\n]+", re.IGNORECASE)
+_NAMED_SECRET = re.compile(
+    r"""
+    ((?: passw | passphrase | passcode | (?<![a-z])pass(?![a-z]) | pwd | secret | token | credential | signature
+       | (?: api | access | account | private | signing ) [ _-]? key )
+     [\w.-]{0,40} \\?["']? \s{0,4} (?: => | [:=] ) \s{0,4})
+    (?: \\?"(?: [^"\\] | \\. )*"? | \\?'(?: [^'\\] | \\. )*'? | [^\s,;&)\]}]+ )  # quoted, or as far as a word goes
+    """,
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+)
+_AUTHORIZED = re.compile(r"\b((?:bearer|basic)\s{1,4})[\w.~+/=-]{8,}", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")

@@ -258,6 +258,11 @@ class MemoryConnection(Connection):
         """Count the frames that wait on a route, those not due yet among them."""
         return self._hub.depth(route)
 
+    def offered(self, route: Route) -> int:
+        """Count the frames that could be received of a route now, whatever the credit. See `Connection.offered`."""
+        listening = self.listenings.get(route)
+        return listening.offered if listening is not None and listening.is_joined else 0
+
     # The end
 
     def close(self) -> None:

@@ -139,6 +139,11 @@ class Listening:
         queue = self.queue
         return not queue.size and queue.is_plain and len(self.unsettled) < self.credit
 
+    @property
+    def offered(self) -> int:
+        """How many frames may be taken here now, whatever the credit."""
+        return self.queue.common + len(self.heads)
+
     def hold(self, delivery: MemoryDelivery) -> None:
         """Have a delivery, until it is settled."""
         delivery.holder = self

@@ -102,6 +102,11 @@ class Queue:
         """Whether a frame would be taken now. While senders wait there is none: room goes to them at once."""
         return self.size < self.capacity
 
+    @property
+    def common(self) -> int:
+        """How many are due and have no key: any listener may take them."""
+        return sum(map(len, self._levels))
+
     def put_nowait(self, frame: Frame) -> bool:
         """Take a frame if there is room; else return False."""
         if self.size >= self.capacity:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import re
-import socket
 from contextlib import nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
@@ -15,6 +12,8 @@ from ._core.flight import CURRENT
 from ._core.lifecycle import Happening, State, move
 from ._core.node import Node
 from ._core.stopping import stopped_by_signals, to_its_end
+from ._core.surrounding import bonds_within
+from ._core.trace_context import tracing_by
 from .asker import Asker
 from .bond import Asking
 from .bonded import RunningBond
@@ -24,25 +23,28 @@ from .dead_place import Office
 from .errors import NotRunning
 from .events import AtomRegistered, AtomUnregistered, RuntimeStarted, RuntimeStopped, RuntimeStopping
 from .first_conductor import conductors_of
-from .handle import wait_lending
-from .health import Health, Statistics, health_of
+from .node_name import new_name
+from .observing import Observing, describe
+from .operating import Operating
 from .options import NOTHING_SAID, Options
 from .registry import Registry, default_registry
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
+    from contextlib import AbstractAsyncContextManager
 
     from ._core.flight import Flight
     from .atom import Atom, Definition
     from .bond import Bond
     from .handle import Handle
+    from .inspection import NodeReport
     from .results import Results
 
 __all__ = ("Atomizer", "EventStream")
 
 
-class Atomizer(Asking):
+class Atomizer(Asking, Observing, Operating):
     """
     A runtime: it takes electrons from its conductors, bonds them with its atoms, and asks for electrons elsewhere.
 
@@ -58,11 +60,17 @@ class Atomizer(Asking):
         settings: None means `Settings.from_env()`.
         options: How electrons of this runtime are treated where neither call nor atom says otherwise.
         serve: False only asks: no electron is taken.
+        around: Returns an async context manager for each attempt of each atom: entered just before the atom's code, in
+            its context and under its limits, and left after it, with what it raised. What the hook raises is the
+            electron's failure, of kind `failed`; it cannot turn a failure into a result.
+        trace: Returns the W3C traceparent that an electron sent now is to carry, or "" for none. It is asked for each
+            electron that no atom sends, and with `around` for children too; these else carry their parent's.
 
     Raises:
         RegistrationRefused: Something registered cannot be an atom or a conductor here.
         ConductorUnknown: No conductor for that URL.
         ValueError: The settings are out of their range.
+        TypeError: The settings are none, or `around` returns no context manager.
     """
 
     def __init__(
@@ -72,6 +80,8 @@ class Atomizer(Asking):
         settings: Settings | None = None,
         options: Options = NOTHING_SAID,
         serve: bool = True,
+        around: Callable[[Bond], AbstractAsyncContextManager[object]] | None = None,
+        trace: Callable[[], str] | None = None,
     ) -> None:
         self._settings = Settings.from_env() if settings is None else settings
         if not isinstance(self._settings, Settings):  # pyright: ignore[reportUnnecessaryIsInstance]  # who has no checker
@@ -84,9 +94,11 @@ class Atomizer(Asking):
         self._options = options
         self._serve = serve
         self._state = State.NEW
-        self._name = self._settings.name or _new_name(self._settings)
+        self._name = self._settings.name or new_name(self._settings)
         self._broadcast = Broadcast(self._name, self._settings.clock)
         self._asked_to_stop = asyncio.Event()
+        self._bonds = bonds_within(around, self._make_bond)
+        self._tracing = tracing_by(trace, self._broadcast, for_children=around is not None)
         self._node: Node | None = None
         self._asker: Asker | None = None
 
@@ -114,6 +126,7 @@ class Atomizer(Asking):
         self._node = node = self._make_node()
         self._asker = self._make_asker(node)
         node.take_reply = self._asker.take_reply
+        node.fleet.inspecting.describe = self._describer(self._settings.clock.utc_ns())
         try:
             await node.open(self._conductors)
         except BaseException:
@@ -232,25 +245,6 @@ class Atomizer(Asking):
         node.retire_atom(found)
         self._broadcast.emit(AtomUnregistered, atom_id=found.definition.atom_id)
 
-    def events(self, *, buffer: int | None = None) -> EventStream:
-        """
-        Open a stream of everything that happens on this node, from now on.
-
-        It may be opened before the runtime is entered, and then misses nothing.
-
-        Args:
-            buffer: How many events are kept for a slow reader, at least 1; None means `Settings.event_ring`.
-
-        Raises:
-            ValueError: The buffer holds less than one event.
-        """
-        return self._broadcast.stream(self._settings.event_ring if buffer is None else buffer, None, wait_lending)
-
-    def errors(self, *, buffer: int | None = None) -> EventStream:
-        """Open a stream of everything that goes wrong on this node: events whose `is_error` is true."""
-        size = self._settings.event_ring if buffer is None else buffer
-        return self._broadcast.stream(size, lambda event: event.is_error, wait_lending)
-
     @property
     def dead_letters(self) -> DeadLetters:
         """The electrons that were given up on, to be looked at, replayed or dropped; `NotRunning` if it is not open."""
@@ -260,34 +254,6 @@ class Atomizer(Asking):
     def unclaimed(self) -> Unclaimed:
         """The properties that nobody took, to be looked at, taken or dropped; `NotRunning` if it is not open."""
         return Unclaimed(self._office)
-
-    def statistics(self) -> Statistics:
-        """Return the figures of this moment. Cheap."""
-        node = self._node
-        flights = node.flights if node is not None else None
-        suspended = node.slots.lent if node is not None else 0
-        waiting = node.turns.waiting if node is not None else 0
-        under_way = len(flights.under_way) if flights is not None else 0
-        return Statistics(
-            node=self._name,
-            state=self._state.value,
-            slots=self._settings.slots,
-            running=max(0, under_way - suspended - waiting),
-            waiting=waiting,
-            processes=node.turns.child_processes if node is not None else 0,
-            suspended=suspended,
-            abandoned=flights.abandoned if flights is not None else 0,
-            outstanding=len(node.correlation) if node is not None else 0,
-            completed=node.flights.completed if node is not None else 0,
-            failed=node.report.failed if node is not None else 0,
-            atoms=tuple(registration.definition.atom_id for registration in self._registry.registrations),
-            conductors={name: link.state.value for name, link in node.links.items()} if node is not None else {},
-            events_dropped=self._broadcast.dropped,
-        )
-
-    def health(self) -> Health:
-        """Judge whether this runtime can be relied on. Cheap."""
-        return health_of(self.statistics(), self._settings.abandoned_limit)
 
     async def _register_conductor(self, node: Node, conductor: Conductor, *, replace: bool) -> None:
         self._registry.register(conductor, replace=replace)
@@ -316,9 +282,13 @@ class Atomizer(Asking):
             broadcast=self._broadcast,
             serve=self._serve,
             alone=self._alone,
-            make_bond=self._make_bond,
+            bonds=self._bonds,
+            tracing=self._tracing,
             on_fault=self._asked_to_stop.set,
         )
+
+    def _describer(self, since_ns: int) -> Callable[[], NodeReport]:
+        return lambda: describe(self.statistics(), self.health(), serves=self._serve, since_ns=since_ns)
 
     def _make_asker(self, node: Node) -> Asker:
         return Asker(
@@ -386,8 +356,3 @@ class Atomizer(Asking):
             self._check_open(None)
         assert self._asker is not None  # noqa: S101  # or the check has raised
         return self._asker
-
-
-def _new_name(settings: Settings) -> str:
-    host = re.sub(r"[^0-9A-Za-z_-]", "-", socket.gethostname())[:32]
-    return f"{host}-{os.getpid()}-{settings.random.getrandbits(32):08x}"

@@ -108,6 +108,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     """The longest pause between two tries, in seconds."""
     abandoned_limit: Count = 8
     """How many abandoned atoms a node bears until its health is red."""
+    stalled_after: Seconds = 300.0
+    """Seconds for which work may exist and none of it be done until the health is red; 0 means never."""
+    blocked_after: Seconds = 0.2
+    """Seconds for which the event loop may stand still until it is told where, as `LoopBlocked`; 0 means never."""
     processes: Annotated[int, Meta(ge=0, le=1_024)] = 0
     """How many child processes there are at most; 0 means one for each CPU core that this process may use."""
     process_calls: CountOrNone = 1_000

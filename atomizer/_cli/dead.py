@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
-
-from ..errors import AtomizerError, ConductorError, LetterUnknown, NoReplyAsked
-from ..memory import MemoryConductor
-from ..runtime import Atomizer
-from .complaint import NO_CONDUCTOR, USAGE, Complaint
-from .conductors import chosen
-from .fields import settings_of
+from ..errors import AtomizerError, LetterUnknown, NoReplyAsked
+from .complaint import USAGE, Complaint
 from .letters import as_json, content_of, letter_for_people, letter_of, one_line, outcome_of, table_of
+from .visiting import Said
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable, Sequence
 
     from ..dead_letters import DeadLetters, Unclaimed
     from ..envelope import DeadLetter
     from ..handle import Handle
-    from .voice import Voice
+    from ..runtime import Atomizer
 
-__all__ = ("Chosen", "Said", "at_runtime", "drop_letters", "list_letters", "replay_letters", "show_letters")
-
-_IN_MEMORY = (
-    "the conductor is in the memory of this process, so nothing of other processes lies there: "
-    "name another with --conductor URL or ATOMIZER_URL"
-)
+__all__ = ("Chosen", "drop_letters", "list_letters", "replay_letters", "show_letters")
 
 
 class Chosen(NamedTuple):
@@ -60,36 +49,6 @@ class Chosen(NamedTuple):
             raise Complaint("say the ids of electrons, or --all, and not both", exit_code=USAGE)
         if self.ids and (self.reason or self.atom):
             raise Complaint("--reason and --atom choose among --all, and not among ids", exit_code=USAGE)
-
-
-class Said(NamedTuple):
-    """What a command has to say, and whether all that was asked for was done."""
-
-    text: str
-    is_sound: bool = True
-
-
-def at_runtime(url: str | None, act: Callable[[Atomizer], Awaitable[Said]], voice: Voice) -> Said:
-    """
-    Open a runtime that takes no electrons, do something with it, and close it.
-
-    Raises:
-        Complaint: The conductor is unknown, cannot be reached or broke, or a setting is out of its range.
-    """
-    settings = settings_of({})
-    conductor = chosen(url, settings)
-    if conductor is None or isinstance(conductor, MemoryConductor):
-        note = msgspec.json.encode({"kind": "note", "text": _IN_MEMORY}).decode()
-        voice.note(note if voice.as_json else f"note: {_IN_MEMORY}")
-    return asyncio.run(_within(Atomizer(conductor=conductor, settings=settings, serve=False), act))
-
-
-async def _within(runtime: Atomizer, act: Callable[[Atomizer], Awaitable[Said]]) -> Said:
-    try:
-        async with runtime:
-            return await act(runtime)
-    except ConductorError as error:
-        raise Complaint(str(error), exit_code=NO_CONDUCTOR) from error
 
 
 async def list_letters(runtime: Atomizer, choice: Chosen, limit: int, *, json: bool) -> Said:

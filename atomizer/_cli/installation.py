@@ -8,6 +8,8 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from typing import NamedTuple
 
+from ..distribution import DISTRIBUTION
+
 __all__ = (
     "DISTRIBUTION",
     "PACKAGES",
@@ -20,7 +22,6 @@ __all__ = (
     "version",
 )
 
-DISTRIBUTION = "atomizer-engine"
 PACKAGES = Path(__file__).resolve().parents[2]
 """The folder that `atomizer` is imported from."""
 

@@ -10,6 +10,7 @@ import msgspec
 
 from ..errors import AtomizerBug, ConductorError, RegistrationRefused
 from ..runtime import Atomizer
+from ..telemetry import line_logger, log_electrons
 from .complaint import BAD_TARGET, FINDING, NO_CONDUCTOR, Complaint
 from .conductors import chosen, is_out_of_reach
 from .fields import settings_of
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from ..events import Event
     from ..runtime import EventStream
+    from ..telemetry import Logger, Style
     from .voice import Voice
 
 __all__ = ("serve_targets",)
@@ -31,7 +33,9 @@ _OUT_OF_REACH = (
 )
 
 
-def serve_targets(targets: Sequence[str], url: str | None, given: Mapping[str, object], voice: Voice) -> None:
+def serve_targets(
+    targets: Sequence[str], url: str | None, given: Mapping[str, object], voice: Voice, *, log: Style | None = None
+) -> None:
     """
     Serve the atoms of targets: until the first SIGTERM or SIGINT, then to the end of what is under way.
 
@@ -40,6 +44,7 @@ def serve_targets(targets: Sequence[str], url: str | None, given: Mapping[str, o
         url: The conductor; None leaves it to the targets, to `ATOMIZER_URL`, and to memory.
         given: Settings that count more than the environment's.
         voice: Where the lines go.
+        log: How each electron is logged, among the notes; None logs what goes wrong alone.
 
     Raises:
         Complaint: Something is not as it should be.
@@ -52,18 +57,27 @@ def serve_targets(targets: Sequence[str], url: str | None, given: Mapping[str, o
         runtime = Atomizer(*items, conductor=conductor, settings=settings)
     except RegistrationRefused as error:  # two conductors of one name
         raise Complaint(str(error), exit_code=BAD_TARGET) from error
+    logger = None if log is None else line_logger(voice.note, log)
     if is_out_of_reach(conductor, items):
-        voice.note(json.dumps({"kind": "note", "text": _OUT_OF_REACH}) if voice.as_json else f"note: {_OUT_OF_REACH}")
+        _note(_OUT_OF_REACH, voice, logger)
     try:
-        asyncio.run(_serve(runtime, voice))
+        asyncio.run(_serve(runtime, voice, logger))
     except ExceptionGroup as group:  # nobody reads what is said
         raise group.exceptions[0] from group
 
 
-async def _serve(runtime: Atomizer, voice: Voice) -> None:
+def _note(text: str, voice: Voice, logger: Logger | None) -> None:
+    if logger is not None:
+        logger.warning(text)
+    else:
+        voice.note(json.dumps({"kind": "note", "text": text}) if voice.as_json else f"note: {text}")
+
+
+async def _serve(runtime: Atomizer, voice: Voice, logger: Logger | None) -> None:
     entered, failure = False, None
+    telling = _tell(runtime.errors(), voice) if logger is None else log_electrons(runtime, logger)
     async with asyncio.TaskGroup() as group:
-        group.create_task(_tell(runtime.errors(), voice), name="atomizer run: errors")
+        group.create_task(telling, name="atomizer run: events")
         try:
             async with runtime:
                 entered = True

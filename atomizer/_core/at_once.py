@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..conductor import Settlement
 from ..errors import ConductorError
+from ..events import ElectronSent
 from .straight_line import Worker
 
 if TYPE_CHECKING:
@@ -25,10 +26,12 @@ if TYPE_CHECKING:
     from ..conductor import Connection, Delivery, Frame
     from ..registry import Registration
     from ..settings import Clock
+    from .broadcast import Broadcast
     from .pump import Pump
     from .slots import Slots
     from .straight_line import StraightLine
     from .tasks import Tasks
+    from .watchdog import Watchdog
 
 __all__ = ("AtOnce",)
 
@@ -53,7 +56,9 @@ class AtOnce:
         line: StraightLine,
         tasks: Tasks,
         clock: Clock,
+        broadcast: Broadcast,
         find: Callable[[str], Registration | None],
+        watchdog: Watchdog,
     ) -> None:
         self._pump = pump
         self._link = pump.link
@@ -61,7 +66,9 @@ class AtOnce:
         self._line = line
         self._tasks = tasks
         self._monotonic = clock.monotonic
+        self._broadcast = broadcast
         self._find = find
+        self._watchdog = watchdog
         self._in_a_row = 0
         self._spent = 0.0
 
@@ -75,7 +82,7 @@ class AtOnce:
         registration, connection, slots = self._find(atom_id), self._link.connection, self._slots
         if registration is None or registration.suspends or registration.takes_turns or connection is None:
             return False
-        if not self._pump.is_open or slots.free <= 0 or slots.wanted or self._is_enough():
+        if not self._pump.is_plain or slots.free <= 0 or slots.wanted or self._is_enough():
             return False
         task = asyncio.current_task()
         if task is None or task.cancelling():
@@ -83,6 +90,10 @@ class AtOnce:
         delivery = connection.send_and_take(frame)
         if delivery is None:
             return False
+        if self._watchdog.sleeps:
+            self._watchdog.wake()
+        if self._broadcast.routine:
+            self._broadcast.tell(ElectronSent, 0, delivery.id, atom_id, self._link.name, 1)
         began = self._monotonic()
         self._fly(Worker(self._link, slots, task, has_slot=slots.take(), is_asker=True), connection, delivery)
         self._spent += self._monotonic() - began

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
+from ..errors import AtomFailed
 from ..failure import Ending, FailureKind
 from ..payload import Payload
 
@@ -22,17 +23,8 @@ if TYPE_CHECKING:
 __all__ = ("FailedInChild", "as_it_is", "confine", "run_in_process")
 
 
-class FailedInChild(Exception):
-    """
-    What a child process answered in place of a result.
-
-    Attributes:
-        failure: The answer, or how the process ended without one.
-    """
-
-    def __init__(self, failure: Failure) -> None:
-        self.failure = failure
-        super().__init__(failure)
+class FailedInChild(AtomFailed):
+    """What a child process answered in place of a result, or how it ended without one: a hook around it sees this."""
 
 
 async def run_in_process(process: Taken, reference: str, electron: Electron, on_loaded: Callable[[], None]) -> Payload:
@@ -54,12 +46,12 @@ async def run_in_process(process: Taken, reference: str, electron: Electron, on_
 
     try:
         if not process.has_loaded(reference):
-            _raise_if_failed(await process.load(reference))
+            _raise_if_failed(await process.load(reference), electron)
             on_loaded()
         answer = await process.call(reference, electron.payload, electron.content_type, _soft_limit_of(electron))
     except ProcessDied as died:
-        raise FailedInChild(died.failure) from died
-    _raise_if_failed(answer.failure)
+        raise FailedInChild(died.failure, atom_id=electron.atom_id, electron_id=electron.id) from died
+    _raise_if_failed(answer.failure, electron)
     return Payload(answer.body, answer.content_type)
 
 
@@ -69,11 +61,11 @@ def _soft_limit_of(electron: Electron) -> float | None:
     return None if soft_limit is None or (electron.limit is not None and soft_limit >= electron.limit) else soft_limit
 
 
-def _raise_if_failed(failure: Failure | None) -> None:
+def _raise_if_failed(failure: Failure | None, electron: Electron) -> None:
     if failure is not None:
         if failure.kind == FailureKind.TIMED_OUT:  # its soft limit
             failure = structs.replace(failure, ending=Ending.STOPPED)
-        raise FailedInChild(failure)
+        raise FailedInChild(failure, atom_id=electron.atom_id, electron_id=electron.id)
 
 
 def confine(

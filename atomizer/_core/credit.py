@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ("allot", "bounded", "widened")
+__all__ = ("allot", "bounded", "slowed", "widened")
 
 
 def allot(slots: int, lent: int, granted: int) -> int:
@@ -26,11 +26,24 @@ def allot(slots: int, lent: int, granted: int) -> int:
     Returns:
         The credit. The same as `granted` means: leave it.
     """
-    extra = 1 << lent.bit_length() if lent else 0
+    extra = _for_lent(lent)
     wanted = slots + extra
     if wanted <= granted <= 2 * slots + 4 * extra:
         return granted
     return wanted
+
+
+def slowed(slots: int, withheld: int, lent: int, granted: int) -> int:
+    """
+    Decide the credit of a node's routes on one of its conductors.
+
+    Args:
+        slots: How many electrons run at once.
+        withheld: How many of them may not come over this conductor yet, as its slow start says.
+        lent: How many atoms wait for children: what is lent comes on top, or the children would never come.
+        granted: What `allot` has decided for all conductors.
+    """
+    return granted if not withheld else min(granted, slots - withheld + _for_lent(lent))
 
 
 def bounded(credit: int, bounds: Iterable[int | None], least: int = 0) -> int:
@@ -69,3 +82,8 @@ def widened(held: int, most: int) -> int:
         The credit: more than is held, up to the most.
     """
     return min(1 << held.bit_length(), most)
+
+
+def _for_lent(lent: int) -> int:
+    """Round what is lent up to a power of two above it."""
+    return 1 << lent.bit_length() if lent else 0

@@ -12,6 +12,7 @@ from msgspec import Struct
 from ..conductor import Connection, Delivery, Settlement
 from ..electron import Electron
 from ..failure import FailureKind
+from ..properties import Progress
 from ..registry import Registration
 from .disposition import Verdict
 from .identity import Identity
@@ -83,6 +84,7 @@ class Flight(Struct, eq=False):
         pausing: Resolved when it is told to stop, while it waits for its next attempt.
         joins: The flight of the same electron that answers for this one too.
         joined: The flights that it answers for.
+        progress: How far its atom is, as it told last.
         copy: What was sent in the place of its electron: that is under way on its own, and joins nothing here.
     """
 
@@ -111,6 +113,7 @@ class Flight(Struct, eq=False):
     pausing: asyncio.Future[None] | None = None
     joins: Flight | None = None
     joined: list[Flight] | None = None
+    progress: Progress | None = None
     copy: Electron | None = None
 
     @property

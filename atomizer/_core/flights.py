@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Coroutine
 
-    from ..bond import Bond
     from ..electron import Electron
     from ..payload import Payload
     from ..properties import Properties
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from .broadcast import Broadcast
     from .remember import Remembered
     from .report import Report
+    from .surrounding import Bonds
     from .tasks import Tasks
     from .threads import Threads
     from .turns import Turns
@@ -56,6 +56,7 @@ class Flights:
     Attributes:
         flying: The flights under way.
         find: Returns the atom of an id, or None.
+        bond: Brings electron and atom together, with what surrounds them.
         bounds: What a body may weigh.
         completed: How many electrons ended with a result.
         abandoned: Atoms that did not end when they were told to, and still run.
@@ -78,7 +79,7 @@ class Flights:
         attempts: Attempts,
         cancelled: Remembered,
         find: Callable[[str], Registration | None],
-        make_bond: Callable[[Flight], Bond],
+        bonds: Bonds,
         on_landed: Callable[[], None],
     ) -> None:
         self.flying: dict[Flight, None] = {}  # in order: a set would make no two runs alike
@@ -97,7 +98,9 @@ class Flights:
         self._turns = turns
         self._attempts = attempts
         self._cancelled = cancelled
-        self._make_bond = make_bond
+        self._make_bond = bonds.make
+        self.bond = bonds.surround(self._bond)
+        self._confine = bonds.surround(partial(confine, self._count_from_now))
         self._most_bytes = settings.max_payload_bytes
         self._outcomes = outcomes
         self._report = report
@@ -274,8 +277,7 @@ class Flights:
     def _begin_late(self, flight: Flight, electron: Electron, registration: Registration) -> Verdict | None:
         """Do what `_begin` leaves to when the turn has come: the limits count from now, or from when it is loaded."""
         self._count_from_now(flight, electron)
-        confined = partial(confine, self._count_from_now), as_it_is
-        bond, finish = (self.bond, registration.finish) if flight.process is None else confined
+        bond, finish = (self.bond, registration.finish) if flight.process is None else (self._confine, as_it_is)
         CURRENT.set(flight)
         flight.identity = identity = Identity(flight.worker, self._loop, copy_context(), electron.atom_id, finish)
         self._report.tell(ElectronBonded, flight)
@@ -283,7 +285,7 @@ class Flights:
             return None
         return self.verdict_on(flight)
 
-    def bond(self, flight: Flight, electron: Electron, registration: Registration) -> Coroutine[Any, Any, Any]:
+    def _bond(self, flight: Flight, electron: Electron, registration: Registration) -> Coroutine[Any, Any, Any]:
         """Bring electron and atom together: the arguments are checked before the atom is called."""
         args, kwargs = registration.arguments(electron, self.bounds)
         if registration.bare is not None:  # most ask for nothing but their arguments

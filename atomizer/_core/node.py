@@ -4,34 +4,39 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import copy_context
-from math import ceil
 from typing import TYPE_CHECKING
 
 from ..cancellation import cleanup
-from ..codec import codec_for
-from ..conductor import Capability, Lane, Route, Settlement
+from ..codec import Unknown, codec_for
+from ..conductor import Settlement
 from ..control import Cancel
-from ..errors import AtomizerBug, Malformed, NotRunning
+from ..errors import AtomizerBug, Malformed
 from ..events import RuntimeFaulted
-from ..processors import usable_cpus
 from .alarm import Alarm
 from .at_once import AtOnce
 from .correlation import Correlation
+from .fleet import Fleet
 from .granting import Granting
+from .intake import Intake
+from .liveness import Liveness
 from .outbound import Outbound
+from .pausing import Pausing
+from .process_pool import make_processes, most_processes
 from .pump import Pump
 from .report import Report
+from .routes import routes_of
 from .slots import Slots
 from .supervision import Link
 from .tasks import Tasks
 from .threads import Threads
 from .turns import Turns
+from .unanswered import Unanswered
+from .watchdog import Watchdog
 from .ways import make_ways
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..bond import Bond
     from ..conductor import Conductor, Delivery
     from ..registry import Registration, Registry
     from ..settings import Settings
@@ -40,6 +45,8 @@ if TYPE_CHECKING:
     from .flight import Flight
     from .flights import Flights
     from .straight_line import StraightLine
+    from .surrounding import Bonds
+    from .trace_context import Tracing
 
 __all__ = ("Node",)
 
@@ -57,7 +64,7 @@ class Node:
 
     take_reply: Callable[[Delivery], None]
 
-    def __init__(  # everything a runtime knows of itself, by name
+    def __init__(  # noqa: PLR0913  # everything a runtime knows of itself, by name
         self,
         name: str,
         *,
@@ -66,7 +73,8 @@ class Node:
         broadcast: Broadcast,
         serve: bool,
         alone: bool,
-        make_bond: Callable[[Flight], Bond],
+        bonds: Bonds,
+        tracing: Tracing | None,
         on_fault: Callable[[], None],
     ) -> None:
         self.loop = loop = asyncio.get_running_loop()
@@ -88,21 +96,18 @@ class Node:
         self.alarm = Alarm(loop, settings.clock)
         self.slots = Slots(settings.slots, settings.suspended, self._slot_freed)
         self.correlation = Correlation()
-        self.outbound = Outbound(name, settings=settings, broadcast=broadcast, tasks=self.tasks)
+        self._unanswered = Unanswered(self.correlation)
+        self.outbound = Outbound(name, settings=settings, broadcast=broadcast, tasks=self.tasks, tracing=tracing)
         self.threads = Threads(loop, f"atomizer-{name}")
         self.report = Report(broadcast)
-        self._most_processes = settings.processes or ceil(usable_cpus())
-        self.turns = Turns(loop, self.alarm, self._most_processes, self._make_processes)
-        self.flights, self._line = self._make_ways(make_bond)
-        self._granting = Granting(
-            settings=settings,
-            registry=registry,
-            links=self.links,
-            flying=self.flights.flying.keys(),
-            slots=self.slots,
-            turns=self.turns,
-            tasks=self.tasks,
-        )
+        self.turns = Turns(loop, self.alarm, most_processes(settings), self._make_processes)
+        self.flights, self._line = self._make_ways(bonds)
+        self._watchdog = Watchdog(loop, settings, broadcast=broadcast, flights=self.flights)
+        self._intake = Intake()
+        self._granting = self._make_granting()
+        self.pausing = self._make_pausing()
+        self.liveness = Liveness(self.slots, settings, self.flights, self.report, self.links, self._intake)
+        self.fleet = self._make_fleet()
 
     async def open(self, conductors: list[Conductor]) -> None:
         """
@@ -141,26 +146,26 @@ class Node:
             await pump.close(self._settings.settle_grace)
         self._give_back_waiting(link)
         await self._landed(self._settings.grace, lambda: not any(f.link is link for f in self.flights.under_way))
+        await self.fleet.leave(link, self._settings.settle_grace)
         await self.tasks.end((self._keepers.pop(name),), self._settings.settle_grace)
-        for expecting in self.correlation.drain(lambda each: each.link is link):
-            expecting.fail(NotRunning(f"conductor {name!r} was taken away: {expecting.electron_id!r} has no answer"))
+        self._unanswered.over(link)
 
     async def add_atom(self, registration: Registration) -> None:
         """Take an atom's electrons on every conductor."""
         if self._serve:
-            credit = self._granting.credits()[registration.definition.route]
-            for link in self.links.values():
-                for route in self._routes_of(registration, link.conductor):
-                    await link.listen(route, credit)
+            for link in tuple(self.links.values()):
+                for route in routes_of((registration,), link.conductor, self.name):
+                    await link.listen(route, self._granting.credits(link)[route.name])
 
     async def leave_atom(self, registration: Registration) -> None:
         """Leave an atom's route to others, unless another atom shares it."""
-        others = self._granting.credits(without=registration)
-        if registration.definition.route in others:
-            await self._granting.grant(others)
+        name = registration.definition.route
+        if any(each.definition.route == name for each in self._registry.registrations if each is not registration):
+            await self._granting.grant(without=registration)
             return
+        self._intake.resume_route(name)
         for link in self.links.values():
-            for own in self._routes_of(registration, link.conductor):
+            for own in routes_of((registration,), link.conductor, self.name):
                 await link.unlisten(own)
 
     def retire_atom(self, registration: Registration) -> None:
@@ -195,17 +200,18 @@ class Node:
         """
         settings = self._settings
         self.stopping = self.slots.is_watched = True
-        with cleanup(settings.grace + settings.cancel_grace + 5 * settings.settle_grace):
+        with cleanup(settings.grace + settings.cancel_grace + 6 * settings.settle_grace):
             for pump in self._pumps.values():
                 await pump.close(settings.settle_grace)
             self._give_back_waiting()
             if drain:
                 await self._landed(settings.grace, self._is_hopeless)
             await self._give_back()
-            self._answer_nobody()
+            self._unanswered.at_the_end()
+            await self.fleet.close(settings.settle_grace)
             await self._close_everything()
 
-    def take_control(self, delivery: Delivery) -> None:
+    def take_control(self, link: Link, delivery: Delivery) -> None:
         """Do what another node asks for on the CONTROL lane. What a newer node may mean is passed over."""
         try:
             control = codec_for(delivery.content_type).decode_control(delivery.body)
@@ -214,8 +220,13 @@ class Node:
             return
         if isinstance(control, Cancel):
             self.flights.cancel(control.electron_id)
+        elif not isinstance(control, Unknown):
+            self.fleet.take(link, control)
 
     def _attach(self, conductor: Conductor) -> Link:
+        def take_control(delivery: Delivery) -> None:
+            self.take_control(link, delivery)
+
         link = Link(
             conductor,
             self.name,
@@ -223,46 +234,46 @@ class Node:
             broadcast=self._broadcast,
             tasks=self.tasks,
             on_reply=self.take_reply,
-            on_control=self.take_control,
+            on_control=take_control,
+            on_failed=self._unanswered.over,
         )
         self.links[conductor.name] = link
         if self._serve:
-            credits = self._granting.credits()
-            link.plan({route: credits[route.name] for route in self._routes(conductor)})
             self._pumps[conductor.name] = self._make_pump(link)
+            credits = self._granting.credits(link)
+            routes = routes_of(self._registry.registrations, conductor, self.name)
+            link.plan({route: credits[route.name] for route in routes})
         self._keepers[conductor.name] = self.tasks.start(link.keep(), f"atomizer keeper {conductor.name}")
+        self.fleet.join(link)
         return link
 
     def _make_pump(self, link: Link) -> Pump:
-        pump = Pump(link, slots=self.slots, line=self._line, tasks=self.tasks)
+        pump = Pump(
+            link,
+            slots=self.slots,
+            line=self._line,
+            granting=self._granting,
+            watchdog=self._watchdog,
+            tasks=self.tasks,
+            starts_slowly=not self._alone,
+        )
         link.at_once = AtOnce(
             pump,
             slots=self.slots,
             line=self._line,
             tasks=self.tasks,
             clock=self._settings.clock,
+            broadcast=self._broadcast,
             find=self._registry.find,
+            watchdog=self._watchdog,
         ).fly
         return pump
-
-    def _routes(self, conductor: Conductor) -> list[Route]:
-        return [
-            route for registration in self._registry.registrations for route in self._routes_of(registration, conductor)
-        ]
-
-    def _routes_of(self, registration: Registration, conductor: Conductor) -> tuple[Route, ...]:
-        """Where an atom's electrons come from: its route, and the part of it that is for this node alone."""
-        name = registration.definition.route
-        for_all = Route(Lane.WORK, name)
-        if Capability.NODE not in conductor.capabilities:
-            return (for_all,)
-        return for_all, Route(Lane.WORK, name, self.name)
 
     async def _until_ready(self, link: Link) -> None:
         """Wait for the first connection; until then what goes wrong is tried again."""
         await link.ready(self._settings.clock.monotonic() + self._settings.connect_patience)
 
-    def _make_ways(self, make_bond: Callable[[Flight], Bond]) -> tuple[Flights, StraightLine]:
+    def _make_ways(self, bonds: Bonds) -> tuple[Flights, StraightLine]:
         return make_ways(
             self.name,
             settings=self._settings,
@@ -274,8 +285,46 @@ class Node:
             tasks=self.tasks,
             threads=self.threads,
             turns=self.turns,
-            make_bond=make_bond,
+            bonds=bonds,
             on_landed=self._moved.set,
+        )
+
+    def _make_granting(self) -> Granting:
+        return Granting(
+            settings=self._settings,
+            registry=self._registry,
+            links=self.links,
+            flying=self.flights.flying.keys(),
+            slots=self.slots,
+            turns=self.turns,
+            intake=self._intake,
+            tasks=self.tasks,
+        )
+
+    def _make_pausing(self) -> Pausing:
+        return Pausing(
+            intake=self._intake,
+            granting=self._granting,
+            registry=self._registry,
+            links=self.links,
+            broadcast=self._broadcast,
+            flights=self.flights,
+            until_landed=self._until_landed,
+            is_in_vain=self._is_hopeless,
+            stir=self._moved.set,
+        )
+
+    def _make_fleet(self) -> Fleet:
+        return Fleet(
+            self.name,
+            settings=self._settings,
+            links=self.links,
+            flying=self.flights.flying.keys(),
+            outbound=self.outbound,
+            broadcast=self._broadcast,
+            alarm=self.alarm,
+            tasks=self.tasks,
+            reaches_others=lambda: not self._alone or len(self.links) > 1,
         )
 
     def _slot_freed(self) -> None:
@@ -285,16 +334,19 @@ class Node:
             pump.prime()
         if self._granting.look():
             self.slots.is_watched = True
-        if self.stopping:
+        if self.stopping or self._intake.is_draining:
             self._moved.set()
 
     async def _landed(self, seconds: float, enough: Callable[[], bool]) -> None:
         """Wait until nothing is under way any more, or it is enough, or the time is up."""
-        self.flights.is_watched = True
         with cleanup(seconds):
-            while self.flights.under_way and not enough():
-                self._moved.clear()
-                await self._moved.wait()
+            await self._until_landed(enough)
+
+    async def _until_landed(self, enough: Callable[[], bool]) -> None:
+        self.flights.is_watched = True
+        while self.flights.under_way and not enough():
+            self._moved.clear()
+            await self._moved.wait()
 
     def _is_hopeless(self) -> bool:
         """Whether waiting is in vain: somebody is in a hurry, or what is left waits for children that nobody runs."""
@@ -317,16 +369,13 @@ class Node:
         await self._landed(self._settings.cancel_grace, lambda: False)
         await self.flights.forsake(self._settings.settle_grace)
 
-    def _answer_nobody(self) -> None:
-        for expecting in self.correlation.drain():
-            expecting.fail(NotRunning(f"the runtime stopped before electron {expecting.electron_id!r} was answered"))
-
     async def _close_everything(self) -> None:
         errors = [error for each in self._registry.registrations if (error := await self._close_atom(each)) is not None]
         await self.tasks.end(self._keepers.values(), self._settings.settle_grace)
         await self.turns.close(self._settings.settle_grace)
         self.threads.close()
         self.alarm.close()
+        self._watchdog.close()
         await self.tasks.end_all(self._settings.settle_grace)
         if errors:
             raise ExceptionGroup("atoms that could not be closed", errors)
@@ -341,19 +390,7 @@ class Node:
         return None
 
     def _make_processes(self) -> Processes:
-        """Make the pool of child processes: only who has atoms for it pays for what it takes."""
-        from .children.processes import Processes  # noqa: PLC0415  # as above
-
-        settings = self._settings
-        return Processes(
-            self.loop,
-            f"atomizer-{self.name}",
-            most=self._most_processes,
-            calls_each=settings.process_calls,
-            memory_each=settings.process_memory_bytes,
-            max_payload_bytes=settings.max_payload_bytes,
-            tasks=self.tasks,
-        )
+        return make_processes(self.name, loop=self.loop, settings=self._settings, tasks=self.tasks)
 
     def _faulted(self, error: BaseException) -> None:
         self.fault = AtomizerBug(f"a task of the runtime ended in {error!r}")

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from .flight import Flight
     from .supervision import Link
     from .tasks import Tasks
+    from .trace_context import Tracing
 
-__all__ = ("Address", "Outbound", "Target", "address")
+__all__ = ("EVERY_NODE", "Address", "Outbound", "Target", "address")
 
 
 class Target(Protocol):
@@ -94,9 +95,16 @@ def address(target: Target, options: Options) -> Address:
 
 
 class Outbound:
-    """The way out of a node."""
+    """
+    The way out of a node.
 
-    def __init__(self, node: str, *, settings: Settings, broadcast: Broadcast, tasks: Tasks) -> None:
+    Attributes:
+        telling: How many frames of the CONTROL lane are being sent.
+    """
+
+    def __init__(
+        self, node: str, *, settings: Settings, broadcast: Broadcast, tasks: Tasks, tracing: Tracing | None
+    ) -> None:
         self._node = node
         self._settings = settings
         self._most_bytes = settings.max_payload_bytes
@@ -104,8 +112,10 @@ class Outbound:
         self._utc_ns = settings.clock.utc_ns
         self._broadcast = broadcast
         self._tasks = tasks
+        self._tracing = tracing
         prefix = f"{settings.random.getrandbits(64):016x}-"
         self._prefix = prefix
+        self.telling = 0
         self._next = count(1).__next__
 
     def new_id(self) -> str:
@@ -143,10 +153,10 @@ class Outbound:
             deadline_ns=deadline_ns,
             budget=budget,
         )
-        if parent is None and to.is_plain:
+        if parent is None and to.is_plain and self._tracing is None:
             body = codec.encode_electron(electron)
             return Frame(to.route, body, codec.content_type, electron_id, self._node), electron, deadline
-        electron = structs.replace(electron, **_said(to.options, parent))
+        electron = structs.replace(electron, **_said(to.options, parent, self._tracing))
         return self.frame(link, electron, to), electron, deadline
 
     def frame(self, link: Link, electron: Electron, to: Address) -> Frame:
@@ -179,22 +189,28 @@ class Outbound:
         until = min(deadline, self._monotonic() + self._settings.send_patience)
         frame = self.frame(link, electron, to)
         await link.send(frame, until, lambda: self.frame(link, self._renewed(electron, deadline), to))
-        if self._broadcast.listening:
+        if self._broadcast.routine:
             self.tell_sent(link, electron)
 
     def cancel(self, link: Link, electron_id: str) -> None:
         """Tell every node to stop an electron. The CONTROL lane may lose it, so nothing waits for it here."""
         codec = link.conductor.codec
         body = codec.encode_control(Cancel(electron_id=electron_id))
-        frame = Frame(_EVERY_NODE, body, codec.content_type, electron_id)
-        if not link.send_nowait(frame):
-            self._tasks.start(self._send_control(link, frame), f"atomizer cancel {electron_id}")
+        self.tell(link, Frame(EVERY_NODE, body, codec.content_type, electron_id))
 
-    async def _send_control(self, link: Link, frame: Frame) -> None:
+    def tell(self, link: Link, frame: Frame) -> None:
+        """Send a frame of the CONTROL lane, which may lose it. Never waits."""
+        if not link.send_nowait(frame):
+            self.telling += 1
+            self._tasks.start(self._tell(link, frame), f"atomizer control {frame.id}")
+
+    async def _tell(self, link: Link, frame: Frame) -> None:
         try:
             await link.send(frame, self._monotonic() + self._settings.cancel_grace)
         except ConductorError:
-            return  # this lane may lose: the asker is answered by its own clock
+            return  # this lane may lose: whoever asked is answered by its own clock
+        finally:
+            self.telling -= 1
 
     def _budget(self, to: Address, parent: Flight) -> float | None:
         """Decide how long a child may live: never longer than its parent, unless it is detached."""
@@ -211,16 +227,15 @@ class Outbound:
 
     def tell_sent(self, link: Link, electron: Electron) -> None:
         """Tell whoever listens that the other side has an electron."""
-        self._broadcast.emit(
-            ElectronSent, electron_id=electron.id, atom_id=electron.atom_id, conductor=link.name, attempt=1
-        )
+        self._broadcast.tell(ElectronSent, 0, electron.id, electron.atom_id, link.name, 1)
 
 
-_EVERY_NODE = Route(Lane.CONTROL, spread=Spread.ALL)
+EVERY_NODE = Route(Lane.CONTROL, spread=Spread.ALL)
+"""Where every node listens."""
 
 
-def _said(options: Options, parent: Flight | None) -> dict[str, Any]:
-    """Return what an electron carries of its options and of its parent."""
+def _said(options: Options, parent: Flight | None, tracing: Tracing | None) -> dict[str, Any]:
+    """Return what an electron carries of its options, of its parent, and of the moment."""
     said: dict[str, Any] = {
         "limit": None if options.limit == inf else options.limit,
         "soft_limit": None if options.soft_limit == inf else options.soft_limit,
@@ -232,6 +247,8 @@ def _said(options: Options, parent: Flight | None) -> dict[str, Any]:
     if above is not None:
         said["trace"] = above.trace
         said["parent"] = "" if options.detached else above.id
+    if tracing is not None:
+        said["trace"] = tracing.carried(above)
     return said
 
 

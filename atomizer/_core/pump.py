@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 from ..conductor import Lane, Settlement
 from ..errors import ConductorError
 from .flight import CURRENT
+from .slow_start import SlowStart
 from .straight_line import StraightLine, Worker
 
 if TYPE_CHECKING:
     from ..conductor import Connection, Delivery
+    from .granting import Granting
     from .slots import Slots
     from .supervision import Link
     from .tasks import Tasks
+    from .watchdog import Watchdog
 
 __all__ = ("Pump",)
 
@@ -29,20 +32,44 @@ class Pump:
     One of them at least waits for the next electron as long as a slot is free; when it gets one, the next takes its
     place. So no electron changes hands: the worker that receives it flies it.
 
+    Each connection begins slowly. Until all slots may be used for it, one worker waits at a time: it looks at what
+    comes before another may take anything.
+
+    Args:
+        starts_slowly: False where nothing that comes can have been out before: the hub is this runtime's own.
+
     Attributes:
         is_open: Whether it takes electrons.
+        is_plain: Whether it takes them without looking: it is open, and the slow start is over.
         workers: How many there are.
     """
 
-    def __init__(self, link: Link, *, slots: Slots, line: StraightLine, tasks: Tasks) -> None:
+    def __init__(
+        self,
+        link: Link,
+        *,
+        slots: Slots,
+        line: StraightLine,
+        granting: Granting,
+        watchdog: Watchdog,
+        tasks: Tasks,
+        starts_slowly: bool,
+    ) -> None:
         self.link = link
         self._slots = slots
         self._line = line
+        self._granting = granting
+        self._watchdog = watchdog
         self._tasks = tasks
         self._loop = asyncio.get_running_loop()
         self.is_open = False
+        self.is_plain = False
+        self._slow_start: SlowStart | None = None
         self._waiting: dict[asyncio.Task[None], None] = {}
         self.workers = 0
+        if starts_slowly:
+            link.on_connecting = self._begin_slowly
+            link.on_settled = self._settled
 
     def __repr__(self) -> str:
         return f"<Pump of {self.link.name!r}, {self.workers} workers, {len(self._waiting)} waiting>"
@@ -50,11 +77,12 @@ class Pump:
     def open(self) -> None:
         """Begin to take electrons."""
         self.is_open = True
+        self._judge()
         self.prime()
 
     def prime(self) -> None:
         """Make sure that somebody waits for the next electron, if a slot is free."""
-        if not self.is_open or self._waiting:
+        if not self.is_open or self._waiting or self._holds_back:
             return
         if self._slots.free <= 0:
             self._slots.is_watched = True
@@ -65,6 +93,7 @@ class Pump:
 
     async def close(self, seconds: float) -> None:
         """Take nothing new. What is under way goes on."""
+        self.is_plain = False
         self.is_open = False
         await self._tasks.end(tuple(self._waiting), seconds)
 
@@ -87,13 +116,16 @@ class Pump:
             self._loop.call_later(_A_MOMENT, self.prime)  # whatever ended this worker, the next electron finds one
 
     def _more(self, connection: Connection) -> Delivery | None:
-        """Return what a connection has brought besides, if anything new may begin."""
-        if not self.is_open:
+        """Return what a connection has brought besides, if anything new may begin, and without a look at it first."""
+        if not self.is_plain:
             return None
         try:
-            return connection.receive_nowait(_WORK)
+            delivery = connection.receive_nowait(_WORK)
         except ConductorError:
             return None  # the link meets the same, and waits for the next connection
+        if delivery is not None and delivery.redelivered:
+            self._look_at(delivery)
+        return delivery
 
     async def _wait(self, worker: Worker) -> tuple[Connection, Delivery] | None:
         """
@@ -104,12 +136,18 @@ class Pump:
         waiting, slots = self._waiting, self._slots
         waiting[worker.task] = None  # before the slot is free, or another worker would be started for it
         self._give_back(worker)
-        if not self.is_open or worker.task.cancelling() or len(waiting) > max(1, slots.free) or slots.free <= 0:
+        if not self.is_plain and (not self.is_open or self._holds_back or len(waiting) > 1):
+            return None
+        if worker.task.cancelling() or len(waiting) > max(1, slots.free) or slots.free <= 0:
             return None  # somebody else cancelled it, or more wait than there are slots for
         try:
             connection, delivery = await self.link.receive_work()
         finally:
             waiting.pop(worker.task, None)
+        if delivery.redelivered or not self.is_plain:
+            self._look_at(delivery)
+        if self._watchdog.sleeps:
+            self._watchdog.wake()
         worker.has_slot = slots.take()  # before another worker is started for it
         if not waiting:
             self.prime()
@@ -134,4 +172,43 @@ class Pump:
 
     def _give_back(self, worker: Worker) -> None:
         CURRENT.set(None)
+        flown = worker.flight
         worker.give_back()
+        if not self.is_plain and flown is not None and flown.joins is None:  # else it is settled with the other
+            self._settled(flown.delivery)
+
+    # Slow start
+
+    @property
+    def _holds_back(self) -> bool:
+        """Whether nothing may be received beside what is out. Where an atom waits for children, they may."""
+        slow = self._slow_start
+        return slow is not None and slow.is_holding and not self._slots.lent
+
+    def _begin_slowly(self) -> None:
+        """Begin on a new connection, before it is listened on."""
+        self._slow_start = SlowStart(self._granting.total)
+        self._judge()
+        self.link.replan(self._granting.credits(self.link))
+        self.prime()
+
+    def _look_at(self, delivery: Delivery) -> None:
+        """Take a delivery into account that has come."""
+        if self._slow_start is not None:
+            self._slow_start.received(delivery)
+            self._judge()
+
+    def _settled(self, delivery: Delivery) -> None:
+        """Take into account that a delivery is settled, or flown to its end."""
+        if self._slow_start is not None and self._slow_start.settled(delivery):
+            self._judge()
+            self.prime()
+
+    def _judge(self) -> None:
+        """Tell the others how far the slow start is."""
+        slow = self._slow_start
+        self.is_plain = self.is_open and (slow is None or slow.is_over)
+        withheld = 0 if slow is None else slow.withheld
+        if withheld != self.link.withheld:
+            self.link.withheld = withheld
+            self._granting.regrant()

@@ -48,15 +48,11 @@ class Report:
         """Tell one thing of a flight."""
         if not self._broadcast.listening:
             return
-        electron = flight.electron
-        self._broadcast.emit(
-            kind,
-            electron_id=flight.delivery.id if electron is None else electron.id,
-            atom_id="" if electron is None else electron.atom_id,
-            conductor=flight.link.name,
-            attempt=0 if electron is None else electron.attempt,
-            **fields,
-        )
+        electron, conductor = flight.electron, flight.link.name
+        if electron is None:
+            self._broadcast.tell(kind, 0, flight.delivery.id, "", conductor, 0, fields)
+        else:
+            self._broadcast.tell(kind, 0, electron.id, electron.atom_id, conductor, electron.attempt, fields)
 
     def _tell_failure(self, flight: Flight, failure: Failure) -> None:
         error = f"{failure.type}: {failure.message}" if failure.type else failure.message

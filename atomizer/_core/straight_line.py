@@ -4,7 +4,7 @@ The straight line: the way of nearly every electron through a node, from receipt
 `Flights.fly` has all the steps, each where it can be read. An electron of which nothing special is said needs few of
 them, and takes a sixth less time when they are done here, one after the other, by a worker that goes on to the next
 electron with what it has at hand. Whatever is special goes the long way: other codecs, bytes that cannot be read,
-limits, turns, cancellation, an expired or unknown one, somebody who listens to the events. So does what goes wrong.
+limits, turns, cancellation, an expired or unknown one. So does what goes wrong.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from ..conductor import Frame, Settlement
 from ..errors import ConductorError, Malformed
+from ..events import ElectronCompleted
 from ..properties import Properties
 from .admission import time_left
 from .disposition import GIVE_BACK, Verdict, dispose
@@ -162,7 +163,7 @@ class StraightLine:
             started_ns, left, deadline = utc_ns(), inf, inf
             electron: Electron | None = None
             registration: Registration | None = None
-            if delivery.content_type == content_type and not (broadcast.listening or delivery.redelivered):
+            if delivery.content_type == content_type and not delivery.redelivered:
                 try:
                     electron = decode(delivery.body, bounds)
                     registration = find(electron.atom_id)
@@ -199,6 +200,8 @@ class StraightLine:
                     flight.identity = identity = Identity(
                         task, loop, copy_context(), electron.atom_id, registration.finish
                     )
+                    if broadcast.routine:
+                        broadcast.tell_begun(started_ns, electron.id, electron.atom_id, link.name, electron.attempt)
                     if identity.begin(bond, (flight, electron, registration)):
                         registration.suspends = True
                         await flights.finish(flight, identity)
@@ -208,7 +211,6 @@ class StraightLine:
                         or result is None
                         or flight.children is not None
                         or flight.joined is not None
-                        or broadcast.listening
                         or len(result.body) > most_bytes
                     ):
                         verdict = await self._verdict_on(worker, flight)
@@ -224,6 +226,15 @@ class StraightLine:
                             attempt=electron.attempt,
                             node=self._node,
                         )
+                        if broadcast.routine:
+                            broadcast.tell(
+                                ElectronCompleted,
+                                reply.ended_ns,
+                                electron.id,
+                                electron.atom_id,
+                                link.name,
+                                electron.attempt,
+                            )
                         body, reply_to = encode(reply), delivery.reply_to
                         try:
                             if (

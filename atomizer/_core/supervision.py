@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from ..cancellation import cleanup, foreign_cancellation_as_broken
@@ -16,6 +15,8 @@ from ..errors import (
     Overloaded,
 )
 from ..events import ConductorConnected, ConductorLost, SettlementLost
+from .back_off import pause_before
+from .link_state import LinkState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,20 +27,10 @@ if TYPE_CHECKING:
     from .broadcast import Broadcast
     from .tasks import Tasks
 
-__all__ = ("Link", "LinkState", "pause_before")
+__all__ = ("Link",)
 
 _WORK = Lane.WORK
 _REPLY_CREDIT = 1_000  # replies are settled in the turn they come, so this only bounds what one turn brings
-
-
-class LinkState(StrEnum):
-    """Where a conductor is."""
-
-    CONNECTING = "connecting"
-    READY = "ready"
-    LOST = "lost"
-    FAILED = "failed"
-    CLOSED = "closed"
 
 
 class Link:
@@ -57,6 +48,9 @@ class Link:
         at_once: Sends an electron and flies it in the same call, if it can be over then. None where none are taken.
         state: Where the conductor is.
         error: What ended the last connection, or failed the last attempt to open one.
+        withheld: How many of the node's slots may not be used for it yet.
+        on_connecting: Called before a connection is listened on for electrons; it may say anew with how much credit.
+        on_settled: Called with a delivery that came before, once it was told what became of it.
     """
 
     def __init__(
@@ -69,6 +63,7 @@ class Link:
         tasks: Tasks,
         on_reply: Callable[[Delivery], None],
         on_control: Callable[[Delivery], None],
+        on_failed: Callable[[Link], None],
     ) -> None:
         self.conductor = conductor
         self.name: str = conductor.name
@@ -79,6 +74,9 @@ class Link:
         self.at_once: Callable[[Frame, str], bool] | None = None
         self.state: LinkState = LinkState.CONNECTING
         self.error: ConductorError | None = None
+        self.withheld: int = 0
+        self.on_connecting: Callable[[], None] = lambda: None
+        self.on_settled: Callable[[Delivery], None] = lambda _: None
         self._node = node
         self._settings = settings
         self._clock = settings.clock
@@ -86,28 +84,35 @@ class Link:
         self._tasks = tasks
         self._on_reply = on_reply
         self._on_control = on_control
+        self._on_failed = on_failed
         self._work: dict[Route, int] = {}
         self._changed = asyncio.Event()
 
     def __repr__(self) -> str:
         return f"<Link {self.name!r} {self.state}, {len(self._work)} routes>"
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether it refused us for good."""
+        return self.state is LinkState.FAILED
+
     async def keep(self) -> None:
         """
-        Keep the conductor connected, until it refuses us for good.
+        Keep the conductor connected, until it refuses us for good: then `on_failed` is told.
 
         Cancellation: ends the connection cleanly.
         """
         attempt = 0
         try:
-            while self.state is not LinkState.FAILED:
+            while not self.has_failed:
                 if await self._live():
                     attempt = 0
                 await asyncio.sleep(pause_before(attempt, self._settings))
                 attempt += 1
+            self._on_failed(self)
         finally:
             self.connection = None
-            if self.state is not LinkState.FAILED:
+            if not self.has_failed:
                 self._move(LinkState.CLOSED)
 
     async def ready(self, until: float) -> Connection:
@@ -125,13 +130,21 @@ class Link:
             if self.state in (LinkState.FAILED, LinkState.CLOSED) or left <= 0:
                 why = f": {self.error}" if self.error is not None else ""
                 raise ConductorUnavailable(
-                    f"conductor {self.name!r} is {self.state}{why}", permanent=self.state is LinkState.FAILED
+                    f"conductor {self.name!r} is {self.state}{why}", permanent=self.has_failed
                 ) from self.error
             try:
                 async with asyncio.timeout(left):
                     await self._changed.wait()
             except TimeoutError:
                 continue
+        return connection
+
+    async def next_connection(self, after: Connection | None = None) -> Connection | None:
+        """Wait for a live connection, another than the one that was found dead. None: there will be none any more."""
+        while (connection := self.connection) is None or connection is after:
+            if self.state in (LinkState.FAILED, LinkState.CLOSED):
+                return None
+            await self._changed.wait()
         return connection
 
     async def receive_work(self) -> tuple[Connection, Delivery]:
@@ -152,6 +165,12 @@ class Link:
         """Say which routes to take electrons from, with how much credit, before the first connection."""
         self._work.update(work)
 
+    def replan(self, credits: Mapping[str, int]) -> list[Route]:
+        """Say with how much credit, by the routes' names, and tell nobody. Returns those for which it is another."""
+        changed = [route for route, credit in self._work.items() if credits.get(route.name, credit) != credit]
+        self._work.update({route: credits[route.name] for route in changed})
+        return changed
+
     async def listen(self, route: Route, credit: int) -> None:
         """Take electrons of a route with so much credit, now and on every connection to come."""
         if self._work.get(route) != credit:
@@ -160,9 +179,13 @@ class Link:
 
     async def grant(self, credits: Mapping[str, int]) -> None:
         """Give the routes that are listened on credit, by their names."""
-        for route in tuple(self._work):
-            if route in self._work and route.name in credits:  # it may have been left meanwhile
-                await self.listen(route, credits[route.name])
+        for route in self.replan(credits):  # all at once: what is decided while one is told must not be overtaken
+            await self._ask(route)
+
+    @property
+    def credits(self) -> Mapping[Route, int]:
+        """The routes that electrons are taken from, with the credit of each."""
+        return self._work
 
     async def unlisten(self, route: Route) -> None:
         """Leave a route to others."""
@@ -220,9 +243,12 @@ class Link:
     def settle_nowait(self, connection: Connection, delivery: Delivery, settlement: Settlement) -> bool:
         """Settle a delivery if that needs no waiting and the connection that brought it is alive."""
         try:
-            return connection.settle_nowait(delivery, settlement)
+            is_settled = connection.settle_nowait(delivery, settlement)
         except ConductorError:
             return False  # `settle` meets the same, and says so
+        if is_settled and delivery.redelivered:
+            self.on_settled(delivery)
+        return is_settled
 
     async def settle(self, connection: Connection, delivery: Delivery, settlement: Settlement) -> None:
         """
@@ -240,6 +266,8 @@ class Link:
         else:
             if scope.cancelled_caught:
                 self._unsettled(delivery, TimeoutError("no answer within Settings.settle_grace"))
+        if delivery.redelivered:
+            self.on_settled(delivery)
 
     async def _live(self) -> bool:
         """Live through one connection, from the attempt to open it to its end. Returns whether it was ever ready."""
@@ -266,7 +294,8 @@ class Link:
             with cleanup(self._settings.settle_grace):
                 await stack.aclose()
         except ConductorError as error:
-            self._lose(error)
+            if not self.has_failed:  # what has failed for good is not lost once more
+                self._lose(error)
 
     async def _connect(self, stack: AsyncExitStack) -> Connection:
         """Open a connection and listen on everything on it, before anybody may use it."""
@@ -295,6 +324,7 @@ class Link:
             self._tasks.start(self._read_replies(connection), f"atomizer replies {self.name}")
         await connection.listen(Route(Lane.CONTROL, self._node), _REPLY_CREDIT)
         await connection.listen(Route(Lane.CONTROL, spread=Spread.ALL), _REPLY_CREDIT)
+        self.on_connecting()
         await self._listen_for_work(connection)
 
     async def _listen_for_work(self, connection: Connection) -> None:
@@ -368,13 +398,3 @@ class Link:
 
     def _unsettled(self, delivery: Delivery, error: Exception) -> None:
         self._broadcast.emit(SettlementLost, conductor=self.name, electron_id=delivery.id, error=str(error))
-
-
-def pause_before(attempt: int, settings: Settings) -> float:
-    """
-    Decide the seconds before a new try: doubling from the first to the longest, half of it by chance.
-
-    Without the chance, all nodes of a fleet would come back at the same moment.
-    """
-    longest: float = min(settings.backoff_most, settings.backoff_first * 2.0 ** min(attempt, 32))
-    return longest * (0.5 + settings.random.random() / 2)

@@ -17,13 +17,12 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from ..bond import Bond
     from ..registry import Registry
     from ..settings import Settings
     from .alarm import Alarm
     from .broadcast import Broadcast
-    from .flight import Flight
     from .report import Report
+    from .surrounding import Bonds
     from .tasks import Tasks
     from .threads import Threads
     from .turns import Turns
@@ -43,7 +42,7 @@ def make_ways(  # noqa: PLR0913  # what an electron meets, by name
     tasks: Tasks,
     threads: Threads,
     turns: Turns,
-    make_bond: Callable[[Flight], Bond],
+    bonds: Bonds,
     on_landed: Callable[[], None],
 ) -> tuple[Flights, StraightLine]:
     """Make the ways of one node."""
@@ -67,7 +66,7 @@ def make_ways(  # noqa: PLR0913  # what an electron meets, by name
         attempts=attempts,
         cancelled=cancelled,
         find=registry.find,
-        make_bond=make_bond,
+        bonds=bonds,
         on_landed=on_landed,
     )
     reception = Reception(

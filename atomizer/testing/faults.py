@@ -245,6 +245,10 @@ class FaultyConnection(Connection):
         """Return how many frames wait on a route."""
         return self.inner.depth(route)
 
+    def offered(self, route: Route) -> int | None:
+        """Return how many frames could come of a route now."""
+        return self.inner.offered(route)
+
     async def close(self) -> None:
         """Be left, as planned. What was to die a little later dies now."""
         kind = None if self._died.is_set() else self._plan.take(Step.CLOSE)

@@ -192,6 +192,10 @@ class RecordingConnection(Connection):
         """Return how many frames wait on a route."""
         return self.inner.depth(route)
 
+    def offered(self, route: Route) -> int | None:
+        """Return how many frames could come of a route now."""
+        return self.inner.offered(route)
+
     @contextmanager
     def _writing(self, row: Sent | Settled) -> Generator[None]:
         try:

@@ -9,13 +9,29 @@ import pytest
 from tests.architecture.sources import Import, Module, imports_of, modules
 
 VALUES = (
-    ("errors", "masking", "settings"),
+    ("errors", "masking", "settings", "distribution"),
     ("bounds", "json_values"),
-    ("failure", "trials", "electron", "properties", "envelope", "control", "retry", "events", "options"),
+    ("failure", "trials", "electron", "properties", "inspection", "envelope", "control", "retry", "events", "options"),
     ("tolerant", "kinds", "go_dialect", "native_json", "messagepack", "codec"),
 )
 CONTRACT = ("cancellation", "conductor")
-DECIDERS = ("admission", "circle", "credit", "disposition", "lifecycle", "correlation", "remember", "answered")
+DECIDERS = (
+    "admission",
+    "answered",
+    "circle",
+    "correlation",
+    "credit",
+    "disposition",
+    "event_batches",
+    "event_filter",
+    "intake",
+    "interests",
+    "lifecycle",
+    "link_state",
+    "remember",
+    "routes",
+    "slow_start",
+)
 """The pure part of the core: no clock, no loop, no wire."""
 
 WIRE = ("framing",)
@@ -36,10 +52,11 @@ LAYERS = (
     ("annotations", "payload", "definition", "reference", "function_atom", "atom", "bond", "state"),
     ("registration", "registry"),
     ("memory_queue", "memory_listening", "memory_hub", "memory_connection", "memory", "schemes", "processors"),
-    ("first_conductor",),
+    ("first_conductor", "node_name"),
     tuple(f"_core.{name}" for name in DECIDERS),
-    ("_core.ended", "_core.soft_cancellation"),
-    ("_core.looking", "_core.report", "_core.stopping", "_core.tasks", "_core.threads", "_core.alarm", "_core.gate"),
+    ("_core.ended", "_core.soft_cancellation", "_core.surrounding", "_core.trace_context", "_core.event_ring"),
+    ("_core.looking", "_core.report", "_core.stopping", "_core.back_off", "_core.blocking_line"),
+    ("_core.tasks", "_core.threads", "_core.alarm", "_core.gate"),
     *(tuple(f"_core.children.{name}" for name in side) for side in (*CHILDS_SIDE, *RUNTIMES_SIDE)),
     ("_core.identity", "_core.broadcast", "_core.slots", "_core.confinement", "_core.softening", "_core.outcome"),
     (
@@ -60,28 +77,29 @@ LAYERS = (
         "_core.pump",
         "_core.standstill",
         "_core.granting",
+        "_core.pausing",
+        "_core.process_pool",
+        "_core.unanswered",
+        "_core.liveness",
+        "_core.watchdog",
+        "_core.bond_report",
+        "_core.inspecting",
+        "_core.publishing",
+        "_core.following",
+        "_core.fleet",
     ),
     ("_core.node",),
     (
-        "handle",
-        "results",
-        "health",
-        "asker",
-        "bonded",
-        "replay",
-        "dead_place",
-        "dead_letters",
-        "runtime",
-        "script",
-        "telemetry",
+        *("handle", "results", "health", "asker", "bonded", "telling", "observing", "operating"),
+        *("replay", "dead_place", "dead_letters", "runtime", "script", "telemetry"),
     ),
     ("_cli", "cli", "__main__", "_on_first_use", "testing"),
 )
 """From the values up to the door. A module imports from its own layer and those before it; a new one is put here."""
 
 KIN_OF_THE_RUNTIME = {
-    *("runtime", "handle", "results", "health", "asker", "bonded", "telemetry", "cli"),
-    *("replay", "dead_place", "dead_letters"),
+    *("runtime", "handle", "results", "health", "asker", "bonded", "telling", "observing", "operating"),
+    *("replay", "dead_place", "dead_letters", "telemetry", "cli"),
 }
 """Who may see the core, besides itself."""
 

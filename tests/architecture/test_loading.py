@@ -9,7 +9,7 @@ import pytest
 
 LOADED_LATE = (
     *("aio_pika", "aiormq", "conductors", "uvloop"),
-    *("click", "hypothesis", "matplotlib", "numpy", "pytest", "rich", "structlog"),
+    *("click", "hypothesis", "matplotlib", "numpy", "opentelemetry", "pytest", "rich", "structlog"),
 )
 
 

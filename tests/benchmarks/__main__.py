@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
         print(counted())
         return 0
     rows = [row for row in ROWS if row.name in (asked.rows or [row.name])]
-    effort = Effort(electrons=asked.electrons, quick=asked.quick, loop=asked.loop)
+    effort = Effort(electrons=asked.electrons, quick=asked.quick, loop=asked.loop, before=asked.before)
     if asked.profile:
         profile({row.case for row in rows}, effort)
         return 0
@@ -58,6 +58,7 @@ def read(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--quick", action="store_true", help="less of everything, for a first look")
     parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="asyncio", help="whose event loop")
+    parser.add_argument("--before", type=Path, metavar="FOLDER", help="another tree of atomizer, for the row `before`")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures of every round there too")
     parser.add_argument("--check", action="store_true", help="end with 1 if no round of a row has reached its floor")
     parser.add_argument(
@@ -69,6 +70,7 @@ def read(arguments: list[str]) -> argparse.Namespace:
         parser.error(f"no row is called {', '.join(sorted(unknown))}; there are {', '.join(names)}")
     asked.rounds = asked.rounds or (3 if asked.quick else 5)
     asked.electrons = asked.electrons or (10_000 if asked.quick else 50_000)
+    asked.before = "" if asked.before is None else str(asked.before.resolve())
     return asked
 
 

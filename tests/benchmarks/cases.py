@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tests.benchmarks.alternation import compare
 from tests.benchmarks.apart import apart_engine, pool_engine
+from tests.benchmarks.before import measure_change
 from tests.benchmarks.engines import (
     atomizer_engine,
     celery_engine,
@@ -22,6 +23,7 @@ from tests.benchmarks.sampling import Sample
 from tests.benchmarks.silenced import measure_silence
 from tests.benchmarks.startup import measure_help, measure_import
 from tests.benchmarks.tossing import measure_tossing
+from tests.benchmarks.unread import measure_unread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -41,6 +43,7 @@ SUBJECTS: dict[str, Open] = {
     "embedded": atomizer_engine(echo),
     "suspending": atomizer_engine(echo_later),
     "deadline": atomizer_engine(echo),
+    "reader": atomizer_engine(echo, listened=True),
 }
 """What a profile can be taken of."""
 
@@ -72,6 +75,14 @@ def _events(effort: Effort) -> Sample:
     return _run(measure_silence(effort), effort)
 
 
+def _unread(effort: Effort) -> Sample:
+    return _run(measure_unread(effort), effort)
+
+
+def _change(effort: Effort) -> Sample:
+    return _run(measure_change(effort), effort)
+
+
 def _apart(effort: Effort) -> Sample:
     return _run(compare(apart_engine, pool_engine, effort.electrons // _SLOW, perf_counter), effort)
 
@@ -88,6 +99,9 @@ CASES: dict[str, Callable[[Effort], Sample]] = {
     "celery": _engines(SUBJECTS["embedded"], celery_engine, share=_SLOW),
     "deadline": _engines(SUBJECTS["deadline"], atomizer_engine(echo, timeout=None)),
     "events": _events,
+    "reader": _engines(SUBJECTS["reader"], atomizer_engine(echo)),
+    "unread": _unread,
+    "before": _change,
     "queued": _queued,
     "import": measure_import,
     "help": measure_help,

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVarTuple
+from typing import TYPE_CHECKING, Any, Literal, TypeVarTuple
 from weakref import WeakSet
 
 import atomizer
@@ -94,18 +94,24 @@ class CountingClock(SystemClock):
         return int(self._now * 1e9)
 
 
-def counts(way: str) -> dict[str, float]:
-    """Count what an electron costs there and back in one of the `WAYS`, with everything on and nobody listening."""
+def counts(way: str, *, listened: Literal["events", "errors"] | None = None) -> dict[str, float]:
+    """
+    Count what an electron costs there and back in one of the `WAYS`, with everything on.
+
+    Args:
+        listened: Which stream somebody has open, without reading it.
+    """
     atom, alone = WAYS[way]
     with asyncio.Runner(loop_factory=CountingLoop) as runner:
         loop = runner.get_loop()
         assert isinstance(loop, CountingLoop)
-        return runner.run(_counts(loop, atom, alone=alone))
+        return runner.run(_counts(loop, atom, alone=alone, listened=listened))
 
 
-async def _counts(loop: CountingLoop, atom: Any, *, alone: bool) -> dict[str, float]:
+async def _counts(loop: CountingLoop, atom: Any, *, alone: bool, listened: str | None) -> dict[str, float]:
     settings = atomizer.Settings(slots=SLOTS, clock=CountingClock(loop.asked))
     async with atomizer.Atomizer(atom, settings=settings) as runtime:
+        stream = getattr(runtime, listened)() if listened is not None else None
         asked = atom.options(timeout=TIMEOUT)
         engine = Asked(partial(runtime.send, asked), partial(runtime.run, asked))
         go = partial(_one_by_one, engine) if alone else engine.many
@@ -117,6 +123,7 @@ async def _counts(loop: CountingLoop, atom: Any, *, alone: bool) -> dict[str, fl
             loop.asked["blocks retained"] = sys.getallocatedblocks() - blocks
             seen = {name: number / ELECTRONS for name, number in loop.asked.items()}
             seen["calls"] = await _calls(go) / OUTSTANDING
+        del stream
     return seen
 
 

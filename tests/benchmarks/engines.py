@@ -106,20 +106,23 @@ class Asked:
         return await (await self._ask(text))
 
 
-def atomizer_engine(atom: Any = echo, *, timeout: float | None = TIMEOUT) -> Open:
+def atomizer_engine(atom: Any = echo, *, timeout: float | None = TIMEOUT, listened: bool = False) -> Open:
     """
     Make an embedded runtime, as anybody would.
 
     Args:
         atom: What is asked.
         timeout: Seconds for each electron; None gives it no deadline.
+        listened: Whether there is a reader of its events, who never reads.
     """
 
     @asynccontextmanager
     async def opened() -> AsyncGenerator[Engine, None]:
         asked = atom if timeout is None else atom.options(timeout=timeout)
         async with atomizer.Atomizer(atom, settings=atomizer.Settings(slots=SLOTS)) as runtime:
+            stream = runtime.events() if listened else None
             yield Asked(partial(runtime.send, asked), partial(runtime.run, asked))
+            del stream
 
     return opened
 

@@ -57,6 +57,10 @@ def _bytes(sample: Sample) -> float:
     return sample.subject["bytes"]
 
 
+def _times_the_bytes(sample: Sample) -> float:
+    return sample.subject["bytes"] / sample.baseline["bytes"]
+
+
 def _ms(sample: Sample) -> float:
     return 1e3 * sample.subject["seconds"]
 
@@ -86,6 +90,18 @@ ROWS: tuple[Row, ...] = (
     _alone("alone", "one at a time, p50 ÷ bare queue's", "embedded", 3, 1.7),
     _costs("deadline", "cost of a deadline per electron", "deadline", 0.15, 0.08),
     _costs("events", "cost of events with no reader", "events", 0.03, 0.015),
+    _faster("reader", "with a reader of events that never reads ÷ without one", "reader", 0.75, 0.88),
+    Row(
+        "unread",
+        "memory after 10⁶ electrons ÷ after 10⁴, with such a reader",
+        "unread",
+        _times_the_bytes,
+        1.1,
+        1.02,
+        "{:.3f}",
+        less_is_better=True,
+    ),
+    _faster("before", "without a reader ÷ another tree of atomizer (`--before`)", "before", 0.95, 0.99),
     Row("bytes", "bytes per queued electron", "queued", _bytes, 750, 600, "{:.0f}", less_is_better=True),
     Row(
         "import",

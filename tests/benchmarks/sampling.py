@@ -16,6 +16,8 @@ class Effort(Struct, frozen=True, kw_only=True):
     quick: bool = False
     """Less of everything that has no number of its own, for a first look."""
     loop: Literal["asyncio", "uvloop"] = "asyncio"
+    before: str = ""
+    """The folder of another tree of atomizer."""
 
 
 class Sample(Struct, frozen=True):

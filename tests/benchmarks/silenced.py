@@ -9,18 +9,17 @@ tells an event or asks whether anybody listens. What it would compute for an eve
 from __future__ import annotations
 
 import ast
-import importlib
-import sys
-from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from typing import TYPE_CHECKING, Any
 
 from atomizer import events
 from tests.benchmarks import engines
 from tests.benchmarks.alternation import compare
+from tests.benchmarks.copies import copy_by
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from types import CodeType, ModuleType
 
     from tests.benchmarks.sampling import Effort, Sample
@@ -30,9 +29,8 @@ __all__ = ("measure_silence", "without_events")
 _KINDS = frozenset(
     name for name, kind in vars(events).items() if isinstance(kind, type) and issubclass(kind, events.Event)
 )
-_QUESTION = "listening"
-"""The attribute of `Broadcast` that says whether anybody does."""
-_COPIED = ("atomizer", engines.__name__)
+_QUESTIONS = frozenset(("listening", "routine"))
+"""The attributes of `Broadcast` that say whether anybody does."""
 
 
 async def measure_silence(effort: Effort) -> Sample:
@@ -42,7 +40,7 @@ async def measure_silence(effort: Effort) -> Sample:
     Raises:
         RuntimeError: The copy tells events all the same, or the original tells none.
     """
-    with silenced_copy() as copy:
+    with copy_by(_Finder()) as copy:
         pass
     if await events_told(copy) or not await events_told(engines):
         raise RuntimeError("the copy without events still tells some, or the original tells none: look at `_Silencer`")
@@ -60,38 +58,17 @@ async def events_told(copy: Any) -> int:
     return told
 
 
-@contextmanager
-def silenced_copy() -> Generator[ModuleType]:
-    """Import the engines once more, and with them an atomizer that tells nothing."""
-    kept = {name: sys.modules.pop(name) for name in tuple(sys.modules) if _is_copied(name)}
-    finder = _Finder()
-    sys.meta_path.insert(0, finder)
-    try:
-        copy = importlib.import_module(engines.__name__)
-        for name in copy.atomizer.__all__:
-            getattr(copy.atomizer, name)  # now, while what is loaded on first use is loaded silenced too
-        yield copy
-    finally:
-        sys.meta_path.remove(finder)
-        for name in tuple(sys.modules):
-            if _is_copied(name):
-                del sys.modules[name]
-        sys.modules.update(kept)
-
-
-def _is_copied(name: str) -> bool:
-    return any(name == copied or name.startswith(f"{copied}.") for copied in _COPIED)
-
-
-class _Finder:
+class _Finder(MetaPathFinder):
     """Finds atomizer where it is, and has it loaded in another way."""
 
-    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        if name.partition(".")[0] != "atomizer":
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname.partition(".")[0] != "atomizer":
             return None
-        spec = PathFinder.find_spec(name, path, target)
+        spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and spec.origin is not None:
-            spec.loader = _Loader(name, spec.origin)
+            spec.loader = _Loader(fullname, spec.origin)
         return spec
 
 
@@ -132,7 +109,7 @@ class _Silencer(ast.NodeTransformer):
         return self._function(node)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-        asks = node.attr == _QUESTION and isinstance(node.ctx, ast.Load)
+        asks = node.attr in _QUESTIONS and isinstance(node.ctx, ast.Load)
         return ast.Constant(value=False) if asks else self.generic_visit(node)  # type: ignore[return-value]
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
@@ -151,5 +128,5 @@ class _Silencer(ast.NodeTransformer):
 def _kept_answers(node: ast.AST) -> Iterator[str]:
     """Find the variables that keep the answer for later."""
     for inner in ast.walk(node):
-        if isinstance(inner, ast.Assign) and isinstance(inner.value, ast.Attribute) and inner.value.attr == _QUESTION:
+        if isinstance(inner, ast.Assign) and isinstance(inner.value, ast.Attribute) and inner.value.attr in _QUESTIONS:
             yield from (target.id for target in inner.targets if isinstance(target, ast.Name))

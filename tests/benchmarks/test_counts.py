@@ -67,3 +67,21 @@ async def test_queued_electron_takes_few_bytes() -> None:
     taken = await bytes_per_queued_electron(2_000)
 
     assert 0.9 * MOST_QUEUED_BYTES <= taken <= MOST_QUEUED_BYTES
+
+
+MOST_CALLS_FOR_A_READER = 6.7
+"""For each electron, when somebody listens to everything: six events in four calls, and two readings of the clock."""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_reader_that_never_reads_costs_few_calls(way: str) -> None:
+    """With a reader an electron goes the same way, and tells its events besides: they are not built."""
+    more = counts(way, listened="events")["calls"] - counted(way)["calls"]
+
+    assert 0.85 * MOST_CALLS_FOR_A_READER <= more <= MOST_CALLS_FOR_A_READER
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_reader_of_errors_costs_no_call(way: str) -> None:
+    """What goes well is not told to who wants to know what went wrong."""
+    assert counts(way, listened="errors")["calls"] == pytest.approx(counted(way)["calls"], abs=0.1)

@@ -89,6 +89,8 @@ async def go(self):
         self.count()
     if not self._broadcast.listening:
         self.rest()
+    if self._broadcast.routine:
+        self.quickly()
     self._report.tell(ElectronBonded, flight)
     self.tell(flight, why)
     self.listening = True
@@ -100,6 +102,8 @@ async def go(self):
         self.count()
     if not False:
         self.rest()
+    if False:
+        self.quickly()
     pass
     self.tell(flight, why)
     self.listening = True

@@ -12,7 +12,7 @@ import pytest
 import atomizer
 from atomizer import Atomizer, Ending, FailureKind, Lane, MemoryConductor, events
 from atomizer.errors import ConductorUnavailable
-from atomizer.testing.clock import on_virtual_time
+from atomizer.testing.clock import all_blocked, on_virtual_time
 from atomizer.testing.faults import FaultKind, FaultyConductor, Plan, Step
 from atomizer.testing.record import RecordingConductor
 
@@ -274,3 +274,79 @@ async def test_a_foreign_error_in_a_conductor_does_not_leave_a_runtime_deaf(erro
         await heard(stream, events.ConductorLost)
         await heard(stream, events.ConductorConnected)
         assert await runtime.run(double, 4) == 8
+
+
+# A conductor that refuses for good
+
+
+class Revoked(FaultyConductor):
+    """A conductor that refuses every connection after the first, for good."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(MemoryConductor(name), Plan.at())
+        self._is_revoked = False
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncGenerator[Connection]:
+        """Connect once; a connection that is left complains of it, as a dead one may."""
+        if self._is_revoked:
+            raise ConductorUnavailable("the password was changed", permanent=True)
+        self._is_revoked = True
+        async with super().connect() as connection:
+            yield connection
+
+
+@on_virtual_time
+async def test_a_conductor_that_refuses_for_good_fails_alone_and_says_so() -> None:
+    """An event, a reason for health, an error for who asks over it and for who waits; the other goes on."""
+    revoked, sound = Revoked("revoked"), MemoryConductor("sound")
+
+    async with (
+        Atomizer(double, wait, revoked, sound, settings=quick(send_patience=30.0, grace=0.0)) as runtime,
+        runtime.errors() as errors,
+    ):
+        waits = await runtime.send(wait.options(conductor="revoked"))
+        revoked.cut()
+        lost, refused = [await heard(errors, events.ConductorLost) for _ in range(2)]
+        with pytest.raises(ConductorUnavailable, match="failed for good: the password was changed") as told:
+            await waits
+        told_at = now()
+        with pytest.raises(ConductorUnavailable, match="is failed: the password was changed") as asked:
+            await runtime.run(double.options(conductor="revoked"), 4)
+        asked_at = now()
+        await asyncio.sleep(100.0)
+        result = await runtime.run(double.options(conductor="sound"), 4)
+        health, figures = runtime.health(), runtime.statistics()
+
+    assert "cut" in lost.inner
+    assert refused.inner == "the password was changed"
+    assert told.value.permanent
+    assert asked.value.permanent
+    assert told_at < 1.0
+    assert asked_at == told_at
+    assert result == 8
+    assert health.reasons == (
+        "conductor 'revoked' is failed for good, and is not tried again: the password was changed",
+    )
+    assert figures.conductors == {"revoked": "failed", "sound": "ready"}
+    assert figures.conductor_errors == {"revoked": "the password was changed"}
+
+
+@on_virtual_time
+async def test_one_of_two_conductors_that_broke_comes_back_while_the_other_goes_on() -> None:
+    """And is served as before."""
+    plan = Plan.at(*((Step.CONNECT, nth, FaultKind.BREAK_BEFORE) for nth in range(2, 6)))
+    broken, sound = faulty(plan, MemoryConductor("broken")), MemoryConductor("sound")
+
+    async with Atomizer(double, broken, sound, settings=quick()) as runtime:
+        broken.cut()
+        await all_blocked()
+        away = runtime.health().reasons
+        meanwhile = await runtime.run(double.options(conductor="sound"), 4)
+        back = await runtime.run(double.options(conductor="broken"), 5)
+        after = runtime.health()
+
+    assert (meanwhile, back) == (8, 10)
+    assert [reason.split(":")[0] for reason in away] == ["conductor 'broken' is lost"]
+    assert after.ok
+    assert len(plan.injected) == 4

@@ -15,9 +15,10 @@ from msgspec import Raw, structs
 
 from atomizer import events
 from atomizer.codec import GO, MESSAGEPACK, NATIVE_JSON, decode_value, encode_value
-from atomizer.control import Cancel
+from atomizer.control import Cancel, Control, Inspect, Inspected, Interest, Ping, Pong
 from atomizer.electron import JSON, RAW, Electron
 from atomizer.errors import Malformed
+from atomizer.inspection import LONGEST_NOTE, BondReport, BondState, NodeReport
 from atomizer.properties import Finite, Progress, Properties
 from atomizer.testing import strategies
 
@@ -53,6 +54,68 @@ progress = strategies.progress()
 dead_letters = strategies.dead_letters(body=bodies, content_type=content_types)
 """Whatever they hold, whatever their content type says of it."""
 
+ids = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=256)
+durations = st.floats(0.0, 1e10)
+counts = st.integers(0, 2**40)
+states = st.sampled_from(BondState).map(str) | st.text(max_size=32)
+bond_reports = st.builds(
+    BondReport,
+    electron_id=texts,
+    atom_id=texts,
+    node=texts,
+    conductor=texts,
+    state=states,
+    since_ns=moments,
+    deadline_ns=st.none() | moments,
+    attempt=st.integers(1, 2**31),
+    parent=texts,
+    sender=texts,
+    done=st.none() | finite,
+    total=st.none() | finite,
+    note=st.text(st.characters(exclude_categories=["Cs"]), max_size=LONGEST_NOTE),
+)
+node_reports = st.builds(
+    NodeReport,
+    node=texts,
+    state=states,
+    since_ns=moments,
+    host=texts,
+    pid=counts,
+    version=texts,
+    python=texts,
+    serves=st.booleans(),
+    slots=counts,
+    running=counts,
+    waiting=counts,
+    suspended=counts,
+    abandoned=counts,
+    outstanding=counts,
+    completed=counts,
+    failed=counts,
+    atoms=st.lists(texts, max_size=3).map(tuple),
+    atoms_left_out=counts,
+    conductors=st.dictionaries(texts, texts, max_size=3),
+    ok=st.booleans(),
+    reasons=st.lists(texts, max_size=2).map(tuple),
+)
+controls: st.SearchStrategy[Control] = st.one_of(
+    st.builds(Cancel, electron_id=texts),
+    st.builds(Ping, asker=ids, question=texts),
+    st.builds(Pong, question=texts, report=node_reports),
+    st.builds(Inspect, asker=ids, question=texts, electron_id=texts),
+    st.builds(
+        Inspected, question=texts, node=ids, bonds=st.lists(bond_reports, max_size=3).map(tuple), left_out=counts
+    ),
+    st.builds(
+        Interest,
+        follower=ids,
+        seconds=durations,
+        kinds=st.lists(texts, max_size=3).map(tuple),
+        atom_id=texts,
+        electron_id=texts,
+    ),
+)
+
 
 def event_of(kind: type[Event]) -> st.SearchStrategy[Event]:
     """Build events of a kind, each field by its type."""
@@ -79,12 +142,10 @@ def test_reply_arrives_as_it_was_sent(codec: Any, reply: Properties | Progress) 
     assert codec.decode_reply(codec.encode_reply(reply)) == reply
 
 
-@given(CODECS, texts)
-def test_control_arrives_as_it_was_sent(codec: Any, electron_id: str) -> None:
-    """Whatever the electron is called."""
-    assert codec.decode_control(codec.encode_control(Cancel(electron_id=electron_id))) == Cancel(
-        electron_id=electron_id
-    )
+@given(CODECS, controls)
+def test_control_arrives_as_it_was_sent(codec: Any, control: Control) -> None:
+    """Whatever electrons and nodes are called, and however many of them there are."""
+    assert codec.decode_control(codec.encode_control(control)) == control
 
 
 @given(CODECS, dead_letters)

@@ -183,8 +183,8 @@ BUGS = {
     ),
     "keeps no conductor connected that broke twice": Bug(
         "_core/supervision.py",
-        "            while self.state is not LinkState.FAILED:\n",
-        "            while self.state is not LinkState.FAILED and attempt < 2:\n",
+        "            while not self.has_failed:\n",
+        "            while not self.has_failed and attempt < 2:\n",
     ),
     "leaves an abandoned atom unanswered": Bug(
         "_core/flights.py",

@@ -31,6 +31,18 @@ def multiply(number: int, *, times: int = 2) -> int:
     return number * times
 
 
+@atomizer.atom(id="tests.square_apart", isolation="process")
+def square_apart(number: int) -> int:
+    """Square a number, in a child process wherever it is asked."""
+    return number * number
+
+
+@atomizer.atom(id="tests.fail_apart", isolation="process")
+def fail_apart(text: str) -> None:
+    """Raise in a child process."""
+    raise ValueError(text)
+
+
 def reverse(data: bytes) -> bytes:
     """Turn bytes round, as a plain function."""
     return data[::-1]

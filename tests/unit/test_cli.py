@@ -43,7 +43,7 @@ def test_help_has_every_command_and_every_exit_code() -> None:
     """What a script may rely on is where a user looks first."""
     shown = CliRunner().invoke(main, ["--help"]).output
 
-    assert all(f"  {name}" in shown for name in ("run", "atoms", "bench", "doctor"))
+    assert all(f"  {name}" in shown for name in ("run", "atoms", "bench", "doctor", "nodes", "inspect", "events"))
     assert all(f"  {code} " in shown for code in (*CODES, 143))
     assert all(line.strip() in shown for line in EXIT_CODES.splitlines() if line != "\b")
 

@@ -144,6 +144,37 @@ def test_machines_get_json_lines(project: Project) -> None:
     assert (error["kind"], error["atom_id"], error["node"]) == ("failed", "works.fail", "till-2")
 
 
+def test_log_is_a_line_for_each_electron_on_standard_error(project: Project) -> None:
+    """Those that completed too, for people, with nothing secret; what it says of itself stays as it is."""
+    folder = project(works=WORKS)
+
+    ended = run(folder, "works", "--conductor", "memory://works", "--name", "till-3", "--log", "console", TIMES="1")
+    note, failed, completed = ended.stderr.splitlines()
+
+    assert "[warning  ] the conductor is in the memory of this process" in note
+    assert "[error    ] electron failed " in failed
+    assert "amqp://me:***@host/" in failed
+    assert "[info     ] electron completed " in completed
+    assert "atom_id=works.stop " in completed
+    assert "outcome=completed" in completed
+    assert ended.stdout.splitlines()[-1] == "stopped: node till-3, completed 1, failed 1"
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_log_is_json_lines_for_machines(project: Project, more: list[str]) -> None:
+    """All of standard error is, whatever standard output is."""
+    folder = project(works=WORKS)
+
+    ended = run(folder, "works", "--conductor", "memory://works", "--log", "json", *more, TIMES="1")
+    note, failed, completed = (json.loads(line) for line in ended.stderr.splitlines())
+
+    assert note["level"] == "warning"
+    assert (failed["level"], failed["outcome"], failed["failure"]) == ("error", "failed", "failed")
+    assert (completed["level"], completed["atom_id"], completed["outcome"]) == ("info", "works.stop", "completed")
+    assert completed["seconds"] > 0
+    assert ended.stdout.splitlines()[0].startswith('{"state": "ready"' if more else "ready: ")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_worker_that_said_it_is_ready_takes_signals(project: Project, number: int) -> None:
     """Whoever starts it may stop it from that line on."""

@@ -11,11 +11,12 @@ from msgspec import Struct, structs
 
 from atomizer import events
 from atomizer.codec import GO, MESSAGEPACK, NATIVE_JSON, Bounds, Codec, Unknown, codec_for
-from atomizer.control import Cancel
+from atomizer.control import Cancel, Control, Inspect, Inspected, Interest, Ping, Pong
 from atomizer.electron import JSON, RAW, Electron
 from atomizer.errors import Malformed
 from atomizer.events import ElectronFailed, ElectronProgressed, ElectronSent, Event, UnknownEvent
 from atomizer.failure import Failure
+from atomizer.inspection import BondReport, NodeReport
 from atomizer.properties import Progress, Properties
 
 if TYPE_CHECKING:
@@ -76,9 +77,42 @@ def test_reply_is_read_as_it_was_written(codec: Codec, reply: Properties | Progr
 
 
 @each_codec
-def test_control_is_read_as_it_was_written(codec: Codec) -> None:
-    """A cancel comes back as a cancel."""
-    assert codec.decode_control(codec.encode_control(Cancel(electron_id="i"))) == Cancel(electron_id="i")
+@pytest.mark.parametrize(
+    "control",
+    [
+        Cancel(electron_id="i"),
+        Ping(asker="n", question="q"),
+        Pong(question="q", report=NodeReport(node="m", atoms=("a.B",), conductors={"shop": "ready"})),
+        Inspect(asker="n", question="q", electron_id="i"),
+        Inspected(question="q", node="m", bonds=(BondReport(electron_id="i", deadline_ns=1, done=0.5),), left_out=3),
+        Interest(follower="n", seconds=30.0, kinds=("failed", "dead"), atom_id="a.B", electron_id="i"),
+    ],
+    ids=lambda control: type(control).__name__,
+)
+def test_control_is_read_as_it_was_written(codec: Codec, control: Control) -> None:
+    """Each kind comes back as itself."""
+    assert codec.decode_control(codec.encode_control(control)) == control
+
+
+@each_codec
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"control": "ping"},
+        {"control": "ping", "asker": ""},
+        {"control": "ping", "asker": "n" * 257},
+        {"control": "inspect", "asker": 1},
+        {"control": "inspected", "question": "q", "node": "m", "bonds": [{}]},
+        {"control": "pong", "question": "q", "report": {"node": "m", "running": -1}},
+        {"control": "interest", "follower": "n", "seconds": -1.0},
+        {"control": "interest", "follower": "n", "seconds": 1.0, "kinds": ["x"] * 257},
+    ],
+    ids=str,
+)
+def test_control_that_is_out_of_bounds_is_malformed(codec: Codec, said: dict[str, Any]) -> None:
+    """An answer goes to somebody, a count is none below zero, and nothing has more parts than it may."""
+    with pytest.raises(Malformed):
+        codec.decode_control(writer(codec)(said))
 
 
 @each_codec
@@ -173,7 +207,7 @@ def test_unknown_kinds_are_named(codec: Codec) -> None:
     write = writer(codec)
 
     assert codec.decode_reply(write({"reply": "partial", "part": [1]})) == Unknown("partial")
-    assert codec.decode_control(write({"control": "inspect", "of": "i"})) == Unknown("inspect")
+    assert codec.decode_control(write({"control": "restart", "of": "i"})) == Unknown("restart")
 
 
 @each_codec

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from time import perf_counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from atomizer import Settings
-from atomizer.masking import masked, masked_text
+from atomizer.masking import masked, masked_line, masked_text, one_line
 
 LETTERS = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=1, max_size=5)
 ODD = st.text(" @/:?#&%;='\"\\", max_size=3)
@@ -82,3 +84,63 @@ def test_settings_show_no_secret_of_their_url(secret: str) -> None:
 
     assert "url='amqp://me:***@host'" in shown
     assert repr(Settings(url="amqp://host")).replace("//host", "//me:***@host", 1)[:60] == shown[:60]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("no way to amqp://me:geheim@host/", "no way to amqp://me:***@host/"),
+        ("login failed: password=geheim, user=me", "login failed: password=***, user=me"),
+        ("PGPASSWORD: geheim (me)", "PGPASSWORD: *** (me)"),
+        ("db_password = 'ge heim' was refused", "db_password = *** was refused"),
+        ('{"user": "me", "access_token": "ge\\"heim", "size": 3}', '{"user": "me", "access_token": ***, "size": 3}'),
+        ("{'secret': 'geheim', 'size': 3}", "{'secret': ***, 'size': 3}"),
+        ('got {\\"api_key\\": \\"geheim\\"}', 'got {\\"api_key\\": ***'),
+        ("X-Api-Key: geheim", "X-Api-Key: ***"),
+        ("aws_secret_access_key=geheim", "aws_secret_access_key=***"),
+        ("Authorization: Digest user=me, response=geheim", "Authorization: ***"),
+        ("{'Authorization': 'Bearer geheim'}", "{'Authorization': ***"),
+        ("Set-Cookie: session=geheim; Path=/", "Set-Cookie: ***"),
+        ("sent Bearer eyJhbGciOi.geheim", "sent Bearer ***"),
+        ("client_secret => geheim", "client_secret => ***"),
+        ("token='geheim", "token=***"),
+        ("KeyError: 'b', and a key: 3", "KeyError: 'b', and a key: 3"),
+        ("the basic idea of a token", "the basic idea of a token"),
+    ],
+)
+def test_named_secret_is_hidden_in_the_message_of_a_log(text: str, shown: str) -> None:
+    """However it is written: as an assignment, a header, a dictionary or JSON."""
+    assert masked_line(text) == shown
+    assert masked_line(shown) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("no\nlevel=info forged", "no\\nlevel=info forged"),
+        ("a\r\x1b[2Jb", "a\\r\\x1b[2Jb"),
+        ("a\x85b\u2028c\u202ed", "a\\x85b\\u2028c\\u202ed"),
+        ("\ud800", "\\ud800"),
+        ("π × größer", "π × größer"),
+    ],
+)
+def test_what_is_logged_is_one_line(text: str, shown: str) -> None:
+    """Nobody writes a second line into a log, or moves the cursor of who reads it."""
+    assert one_line(text) == masked_line(text) == shown
+
+
+@given(st.sampled_from(sorted({*NAMES, "X-Secret-Token", "Authorization"} - {"key"})), LETTERS, st.text())
+def test_no_part_of_a_named_word_survives(name: str, secret: str, before: str) -> None:
+    """Whatever stands before it. A `key` by itself is most often no secret: it is hidden in URLs alone."""
+    hidden = masked_line(f"{before.lower()} {name}={secret}").rpartition("=")[2]
+
+    assert not any(letter.isupper() for letter in hidden)
+
+
+@pytest.mark.parametrize("part", ["token", "secret\\", "pwd='\\\"", "a-", "cookie ", "a://", "a://b:c ", "bearer  "])
+def test_longest_message_is_masked_in_no_time(part: str) -> None:
+    """An atom that fails with the worst of messages holds up nobody."""
+    began = perf_counter()
+    masked_line(part * (4_000 // len(part)))
+
+    assert perf_counter() - began < 1.0

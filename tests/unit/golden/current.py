@@ -10,11 +10,12 @@ from msgspec import Raw, structs
 
 from atomizer import events, go_dialect
 from atomizer.codec import GO, MESSAGEPACK, NATIVE_JSON, Codec
-from atomizer.control import Cancel
+from atomizer.control import Cancel, Control, Inspect, Inspected, Interest, Ping, Pong
 from atomizer.electron import RAW, Electron
 from atomizer.envelope import DeadLetter
 from atomizer.events import ElectronFailed, ElectronProgressed, ElectronSent, UnknownEvent
 from atomizer.failure import Failure
+from atomizer.inspection import BondReport, NodeReport
 from atomizer.properties import Progress, Properties
 from atomizer.trials import FailureMode, Trials
 
@@ -29,6 +30,13 @@ STRUCTS: tuple[Any, ...] = (
     Failure,
     Progress,
     Cancel,
+    Ping,
+    Pong,
+    Inspect,
+    Inspected,
+    Interest,
+    NodeReport,
+    BondReport,
     FailureMode,
     Trials,
     DeadLetter,
@@ -116,6 +124,58 @@ SAMPLES: dict[str, Any] = {
     ),
     "progress": Progress(electron_id="i", done=0.5, total=2.0, note="half of a half"),
     "cancel": Cancel(electron_id="i"),
+    "ping": Ping(asker="n", question="q"),
+    "pong": Pong(
+        question="q",
+        report=NodeReport(
+            node="m",
+            state="stopping",
+            since_ns=1_800_000_000_000_000_000,
+            host="h",
+            pid=7,
+            version="1.0",
+            python="3.11.7",
+            serves=False,
+            slots=8,
+            running=1,
+            waiting=2,
+            suspended=3,
+            abandoned=4,
+            outstanding=5,
+            completed=6,
+            failed=7,
+            atoms=("a.B",),
+            atoms_left_out=1,
+            conductors={"memory": "ready"},
+            ok=False,
+            reasons=("the runtime is stopping",),
+        ),
+    ),
+    "inspect": Inspect(asker="n", question="q", electron_id="i"),
+    "inspected": Inspected(
+        question="q",
+        node="m",
+        bonds=(
+            BondReport(electron_id="i"),
+            BondReport(
+                electron_id="i",
+                atom_id="a.B",
+                node="m",
+                conductor="memory",
+                state="suspended",
+                since_ns=1_800_000_000_000_000_000,
+                deadline_ns=1_800_000_001_000_000_000,
+                attempt=2,
+                parent="p",
+                sender="s",
+                done=0.5,
+                total=2.0,
+                note="half of a half",
+            ),
+        ),
+        left_out=3,
+    ),
+    "interest": Interest(follower="n", seconds=30.0, kinds=("failed", "dead"), atom_id="a.B", electron_id="i"),
     "events": (
         ElectronSent(node="n", seq=1, at_ns=5, electron_id="i", atom_id="a.B", conductor="memory", attempt=1),
         ElectronFailed(error="boom", failure="failed"),
@@ -146,7 +206,7 @@ def field_as_data(member: structs.FieldInfo) -> dict[str, Any]:
     (kind,), _ = msgspec.json.schema_components([member.type])
     if "anyOf" in kind:  # msgspec's versions differ in the order, which means nothing
         kind["anyOf"].sort(key=str)
-    default = "required" if member.required else repr(member.default)
+    default = "required" if member.required else "{}" if member.default_factory is dict else repr(member.default)
     return {"type": kind, "default": "left out" if isinstance(member.default, Raw) else default}
 
 
@@ -176,7 +236,7 @@ def write(codec: Codec, value: Any) -> bytes:
         return codec.encode_reply(value)
     if isinstance(value, DeadLetter):
         return codec.encode_dead_letter(value)
-    return codec.encode_control(value) if isinstance(value, Cancel) else codec.encode_events(value)
+    return codec.encode_control(value) if isinstance(value, Control) else codec.encode_events(value)
 
 
 def read(codec: Codec, value: Any, body: bytes) -> object:
@@ -187,4 +247,4 @@ def read(codec: Codec, value: Any, body: bytes) -> object:
         return codec.decode_reply(body)
     if isinstance(value, DeadLetter):
         return codec.decode_dead_letter(body)
-    return codec.decode_control(body) if isinstance(value, Cancel) else codec.decode_events(body)
+    return codec.decode_control(body) if isinstance(value, Control) else codec.decode_events(body)

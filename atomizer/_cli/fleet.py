@@ -1,0 +1,90 @@
+"""`atomizer nodes` and `atomizer inspect`: what the nodes of a fleet say of themselves, for people and for machines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import structs
+
+from .table import moment, table
+from .visiting import Said
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..inspection import BondReport, Inspection, NodeReport
+    from ..runtime import Atomizer
+
+__all__ = ("bonds_of", "nodes_of")
+
+_FIGURES = ("slots", "running", "waiting", "suspended", "completed", "failed")
+_NODE = ("node", "state", "since", "where", "version", *_FIGURES, "atoms", "health")
+_BOND = ("electron", "atom", "node", "state", "since", "deadline", "attempt", "progress", "parent")
+
+
+async def nodes_of(runtime: Atomizer, seconds: float, *, as_json: bool) -> Said:
+    """List the other nodes that answer within some seconds."""
+    reports = [report for report in await runtime.nodes(seconds=seconds) if report.node != runtime.name]
+    if as_json:
+        return Said(_json([structs.asdict(report) for report in reports]), bool(reports))
+    return Said(_nodes_for_people(reports) or f"no node answered within {seconds:g} s", bool(reports))
+
+
+async def bonds_of(
+    runtime: Atomizer, electron_id: str | None, node: str | None, seconds: float, *, as_json: bool
+) -> Said:
+    """List what the other nodes have under way: all of it, or one electron."""
+    found = await runtime.inspect(electron_id, node=node, seconds=seconds)
+    others = tuple(name for name in found.nodes if name != runtime.name)
+    is_anything = bool(found.bonds if electron_id else others)
+    if as_json:
+        answer = {"nodes": others, "left_out": found.left_out, "bonds": [structs.asdict(each) for each in found.bonds]}
+        return Said(_json(answer), is_anything)
+    return Said(_bonds_for_people(found, len(others), electron_id), is_anything)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.format(msgspec.json.encode(value)).decode()
+
+
+def _nodes_for_people(reports: Sequence[NodeReport]) -> str:
+    rows = [(*_node_cells(report), "ok" if report.ok else "; ".join(report.reasons)) for report in reports]
+    return table([_NODE, *rows]) if rows else ""
+
+
+def _node_cells(report: NodeReport) -> tuple[str, ...]:
+    atoms = len(report.atoms) + report.atoms_left_out
+    return (
+        report.node,
+        report.state,
+        moment(report.since),
+        f"{report.host}:{report.pid}",
+        report.version,
+        *(f"{getattr(report, figure):,}" for figure in _FIGURES),
+        f"{atoms:,}" if report.serves else "only asks",
+    )
+
+
+def _bonds_for_people(found: Inspection, nodes: int, electron_id: str | None) -> str:
+    said = f"{nodes} {'node' if nodes == 1 else 'nodes'} answered"
+    if not found.bonds:
+        return f"{said}: {f'none has {electron_id}' if electron_id else 'nothing is under way'}"
+    more = f", and {found.left_out:,} more that did not fit into an answer" if found.left_out else ""
+    rows = [_bond_cells(bond) for bond in found.bonds]
+    return f"{table([_BOND, *rows])}\n{said}: {len(rows):,} under way{more}"
+
+
+def _bond_cells(bond: BondReport) -> tuple[str, ...]:
+    progress = "" if bond.progress is None else " ".join(str(bond.progress).split())
+    return (
+        bond.electron_id,
+        bond.atom_id,
+        bond.node,
+        bond.state,
+        moment(bond.since),
+        moment(bond.deadline) or "none",
+        str(bond.attempt),
+        progress,
+        bond.parent,
+    )
