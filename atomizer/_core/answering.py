@@ -17,7 +17,6 @@ from ..errors import ConductorError, NobodyThere
 from ..events import ElectronDead, ElectronRequeued, PropertiesUnclaimed
 from ..trials import NONE_SO_FAR
 from .answered import stage_of
-from .disposition import Verdict
 from .lending import lending_if_there_is_room
 from .letters import letter_of, to_fit, unclaimed_letter
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from ..properties import Properties
     from ..settings import Settings
     from .answered import Answered
+    from .disposition import Verdict
     from .flight import Flight
     from .outcome import Outcomes
     from .report import Report
