@@ -21,6 +21,8 @@ class Done(NamedTuple):
     """What is older than this, or the same, was answered with it."""
     outcome: Properties | None
     """Its outcome; None if a copy was sent in its place."""
+    reply_to: str = ""
+    """Who is answered by that copy in the end."""
 
 
 class Answered:
@@ -57,9 +59,9 @@ class Answered:
             return
         self._put(electron, outcome if electron.trials is None else Done(stage_of(electron), outcome))
 
-    def add_copy(self, came: Electron, copy: Electron) -> None:
-        """Remember that a copy was sent in the place of an electron."""
-        self._put(came, Done(_before(stage_of(copy)), None))
+    def add_copy(self, came: Electron, copy: Electron, reply_to: str = "") -> None:
+        """Remember that a copy was sent in the place of an electron, and who is answered by it."""
+        self._put(came, Done(_before(stage_of(copy)), None, reply_to))
 
     def find(self, electron: Electron) -> Done | None:
         """Return what became of an electron that came before, if that is remembered, and is not too long ago."""

@@ -17,7 +17,6 @@ from ..errors import ConductorError, NobodyThere
 from ..events import ElectronDead, ElectronRequeued, PropertiesUnclaimed
 from ..trials import NONE_SO_FAR
 from .answered import stage_of
-from .disposition import Verdict
 from .lending import lending_if_there_is_room
 from .letters import letter_of, to_fit, unclaimed_letter
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from ..properties import Properties
     from ..settings import Settings
     from .answered import Answered
+    from .disposition import Verdict
     from .flight import Flight
     from .outcome import Outcomes
     from .report import Report
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 __all__ = ("Answers",)
 
 _REQUEUE = Settlement.REQUEUE  # looked up on its class, a member costs as much as making a struct
-_NOTHING = Verdict()
 _MOST_ROUTES = 1_000
 
 
@@ -103,20 +102,36 @@ class Answers:
         try:
             await flight.link.settle(flight.connection, flight.delivery, settlement)
         finally:
-            while flight.joined:
-                first, *others = flight.joined
-                flight.joined = others
-                await self._settle(first, _NOTHING, await self._conclude_joined(first, flight, verdict, settlement))
+            await self._settle_joined(flight, verdict, settlement)
 
-    async def _conclude_joined(
+    async def _settle_joined(self, flight: Flight, verdict: Verdict, settlement: Settlement) -> None:
+        """
+        Settle those that joined a delivery.
+
+        Cancellation: those that are left are given back.
+        """
+        try:
+            while flight.joined:
+                first = flight.joined[0]
+                how = await self._settlement_of(first, flight, verdict, settlement)
+                flight.joined = flight.joined[1:]
+                await first.link.settle(first.connection, first.delivery, how)
+        finally:
+            while flight.joined:
+                first, *flight.joined = flight.joined
+                await first.link.settle(first.connection, first.delivery, _REQUEUE)
+
+    async def _settlement_of(
         self, joined: Flight, flight: Flight, verdict: Verdict, settlement: Settlement
     ) -> Settlement:
-        """Let another node that asked for the same electron have its reply too. Returns how to settle then."""
+        """Decide how to settle what joined. Another node that asked for the same has its reply too, before."""
         reply, copy, electron = verdict.reply, verdict.copy, joined.electron
         if copy is not None and electron is not None and stage_of(electron) >= stage_of(copy):
             return _REQUEUE  # it is further on than what goes on in the place of the one it joined
-        if reply is None or settlement is _REQUEUE or joined.delivery.reply_to in ("", flight.delivery.reply_to):
+        if settlement is _REQUEUE or joined.delivery.reply_to in ("", flight.delivery.reply_to):
             return settlement
+        if reply is None:  # whoever is answered in the end, this node is not
+            return _REQUEUE
         try:
             await self._send_reply(joined, self._reply(joined, reply))
         except ConductorError as error:
@@ -129,7 +144,7 @@ class Answers:
         if electron is None:
             return
         if verdict.copy is not None:
-            self._answered.add_copy(electron, verdict.copy)
+            self._answered.add_copy(electron, verdict.copy, flight.delivery.reply_to)
         elif verdict.outcome is not None:
             self._answered.add(electron, verdict.outcome)
 

@@ -121,11 +121,12 @@ class Reception:
             self._report.tell(ElectronJoined, flight)
             return True
         done = self._answered.find(electron)
-        if done is not None:
-            flight.due = inf
-            flight.verdict = Verdict(done.outcome if delivery.reply_to else None)
-            self._report.tell(ElectronJoined, flight, was_over=True)
-        return done is not None
+        if done is None or (done.outcome is None and delivery.reply_to not in ("", done.reply_to)):
+            return False
+        flight.due = inf
+        flight.verdict = Verdict(done.outcome if delivery.reply_to else None)
+        self._report.tell(ElectronJoined, flight, was_over=True)
+        return True
 
     def _running(self, electron: Electron) -> Flight | None:
         """Return the flight of an electron that is under way here, and will be answered."""

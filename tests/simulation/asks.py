@@ -57,7 +57,7 @@ ASKED = {
 }
 """How many of each are asked in a world, without the children."""
 
-SHARED = (slow, hopeless)
+SHARED = (slow, wanderer)
 LIMIT = 0.2
 MAY_HAVE_DEADLINE = (slow, single, parent, root, hopeless, wanderer)
 

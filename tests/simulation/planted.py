@@ -196,25 +196,15 @@ BUGS = {
         "        assert most is not None  # noqa: S101  # only such an atom has one\n",
         "        most = 2\n",
     ),
-    "takes a copy for what it goes on for": Bug(
-        "_core/reception.py",
-        "        return not flight.is_answered and stage_of(electron) < stage_of(flight.copy)\n",
-        "        return not flight.is_answered\n",
-    ),
-    "takes an electron for one of which it remembers less": Bug(
-        "_core/reception.py",
-        "    return not flight.is_answered and (flight.verdict is None or stage_of(electron) <= stage_of(here))\n",
-        "    return not flight.is_answered\n",
-    ),
-    "settles what joined with a copy that is behind it": Bug(
+    "forgets another asker when a copy goes on": Bug(
         "_core/answering.py",
-        "        if copy is not None and electron is not None and stage_of(electron) >= stage_of(copy):\n",
-        "        if copy is not None and electron is None:\n",
+        "        if reply is None:  # whoever is answered in the end, this node is not\n            return _REQUEUE\n",
+        "        if reply is None:\n            return settlement\n",
     ),
     "forgets what joined": Bug(
         "_core/answering.py",
-        "            while flight.joined:\n",
-        "            while flight.joined and flight.abandoned:\n",
+        "            await self._settle_joined(flight, verdict, settlement)\n",
+        "            flight.joined = None\n",
     ),
     "acknowledges what joined before it is answered": Bug(
         "_core/reception.py",
@@ -245,11 +235,6 @@ BUGS = {
         "_core/answering.py",
         "            await self._send_copy(flight, verdict.copy, verdict.delay)\n",
         '            __import__("asyncio").ensure_future(self._send_copy(flight, verdict.copy, verdict.delay))\n',
-    ),
-    "remembers a copy before it is confirmed": Bug(
-        "_core/answering.py",
-        "            await self._send_all(flight, left)\n",
-        "            self._remember(flight, left)\n            await self._send_all(flight, left)\n",
     ),
     "writes no dead letters": Bug(
         "_core/disposition.py",
