@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable
 
 EVERY_NODE = Route(Lane.CONTROL, spread=Spread.ALL)
-A_MOMENT = 0.01
+A_MOMENT = 0.05
 
 
 @atomizer.atom(id="tests.halve")
