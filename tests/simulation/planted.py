@@ -162,9 +162,14 @@ BUGS = {
         "        if not self.since:\n",
     ),
     "keeps every event": Bug(
-        "_core/broadcast.py",
-        "            self._ring.popleft()\n            self.dropped += 1\n",
-        "            self.dropped += 1\n",
+        "_core/event_ring.py",
+        "deque(maxlen=buffer)  # each of an event or more: never too few\n",
+        "deque()\n",
+    ),
+    "lets more in than there is credit for": Bug(
+        "memory_listening.py",
+        "        if len(unsettled) >= self.credit:\n",
+        "        if len(unsettled) > self.credit:\n",
     ),
     "hands out every reply that comes": Bug(
         "asker.py",

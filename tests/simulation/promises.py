@@ -76,10 +76,9 @@ class Promises:
 
     async def _check_stream(self, stream: EventStream, buffer: int) -> None:
         """I10: look whether it has kept too much, and whether it tells of a fault of the runtime's own."""
-        kept = [event async for event in stream]
-        if sum(not isinstance(event, events.EventsLost) for event in kept) > buffer:
-            self._world.accuse(f"I10: a stream kept {len(kept)} events, and was to keep {buffer}")
-        for event in kept:
+        if (kept := len(stream._ring._kept)) > buffer:
+            self._world.accuse(f"I10: a stream kept {kept} events, and was to keep {buffer}")
+        async for event in stream:
             if isinstance(event, events.RuntimeFaulted):
                 self._world.accuse(f"{event.node}: {event}")
 
