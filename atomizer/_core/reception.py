@@ -103,7 +103,7 @@ class Reception:
         flight = Flight(
             link, connection, delivery, slots, worker, started_ns, electron, registration, deadline, deadline, deadline
         )
-        if self._broadcast.listening:
+        if self._broadcast.routine:
             self._report.tell(ElectronReceived, flight)
         if not self._recall(flight, electron):
             self._admit(flight, electron, left)
