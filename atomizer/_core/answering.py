@@ -124,7 +124,7 @@ class Answers:
                 first = flight.joined[0]
                 how = await self._settlement_of(first, verdict, settlement, answered)
                 answered.add(first.delivery.reply_to)
-                flight.joined = flight.joined[1:]
+                flight.joined = [each for each in flight.joined if each is not first]  # others have come or gone
                 await first.link.settle(first.connection, first.delivery, how)
         finally:
             while flight.joined:
