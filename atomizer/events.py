@@ -237,6 +237,11 @@ class ElectronDead(_Fault, frozen=True, tag="dead"):
     reason: str = ""
     """Why: a `FailureKind`, or `unclaimed`."""
 
+    @property
+    def message(self) -> str:
+        """Where it lies now."""
+        return "its properties lie with the unclaimed ones now" if self.reason == "unclaimed" else self.text
+
 
 class AtomAbandoned(_Fault, frozen=True, tag="abandoned"):
     """An atom did not end when it was cancelled. It runs on, and its slot is held."""

@@ -200,6 +200,7 @@ class Node:
         """
         settings = self._settings
         self.stopping = self.slots.is_watched = True
+        self.flights.attempts.is_leaving = not self._alone
         with cleanup(settings.grace + settings.cancel_grace + 6 * settings.settle_grace):
             for pump in self._pumps.values():
                 await pump.close(settings.settle_grace)
