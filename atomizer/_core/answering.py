@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from ..conductor import Capability, Frame, Lane, Route, Settlement
 from ..envelope import DEAD, UNCLAIMED
 from ..errors import ConductorBroken, ConductorError, NobodyThere, Overloaded, TooLarge
-from ..events import ElectronDead, ElectronRequeued, PropertiesUnclaimed, RuntimeFaulted
+from ..events import DeadLetterHeld, ElectronDead, ElectronRequeued, PropertiesUnclaimed
 from ..trials import NONE_SO_FAR
 from .answered import stage_of
 from .disposition import dispose
@@ -193,7 +193,7 @@ class Answers:
             except (ConductorBroken, Overloaded) as error:
                 if flight.connection is not link.connection:
                     raise
-                self._report.tell(RuntimeFaulted, flight, error=f"{frame.to} takes no dead letter: {error}")
+                self._report.tell(DeadLetterHeld, flight, error=str(error))
             else:
                 return
 
