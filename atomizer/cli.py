@@ -11,7 +11,7 @@ from click.exceptions import NoArgsIsHelpError
 
 from ._cli.complaint import FINDING, INTERRUPTED, UNWRITABLE, USAGE, Complaint
 from ._cli.voice import Unwritable, Voice, is_broken, let_go_of_broken_streams
-from .masking import masked_text
+from .masking import masked_line
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
@@ -39,17 +39,17 @@ Exit codes:
 
 def _say(text: str) -> None:
     try:
-        click.echo(masked_text(text))
+        click.echo(text)
     except (OSError, ValueError) as error:
         raise Unwritable(error) from error
 
 
 def _write_note(text: str) -> None:
-    click.echo(masked_text(text), err=True)
+    click.echo(text, err=True)
 
 
 def _note(text: str) -> None:
-    Voice(_say, _write_note).note(text)
+    Voice(_say, _write_note).note(masked_line(text))
 
 
 class _Misuse(click.ClickException):

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import AtomizerError, LetterUnknown, NoReplyAsked
+from ..masking import masked_line, masked_message, one_line
 from .complaint import USAGE, Complaint
-from .letters import as_json, content_of, letter_for_people, letter_of, one_line, outcome_of, table_of
+from .letters import content_of, letter_for_people, letter_of, listed, masked_failure, outcome_of, table_of
 from .visiting import Said
+from .writing import as_json, joined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,7 +57,7 @@ async def list_letters(runtime: Atomizer, choice: Chosen, limit: int, *, json: b
     """List letters, without what is in them."""
     letters = await _place(runtime, choice).list(reason=choice.reason, atom=choice.atom, limit=limit)
     if json:
-        return Said(as_json([letter_of(each) for each in letters]))
+        return Said(as_json([listed(each) for each in letters]))
     if not letters:
         return Said("nothing lies there" if not (choice.reason or choice.atom) else "nothing of that lies there")
     more = f"\nthe oldest {limit:,}; there may be more (--limit)" if len(letters) == limit else ""
@@ -78,7 +80,7 @@ async def show_letters(runtime: Atomizer, choice: Chosen, *, json: bool) -> Said
         entries: list[dict[str, Any]] = [{**letter_of(letter), name: content} for letter, content in found]
         return Said(as_json([*entries, *({"error": text} for text in missing)]), not missing)
     told = [letter_for_people(letter, content) for letter, content in found]
-    return Said("\n\n".join([*told, *missing]), not missing)
+    return Said("\n\n".join([*told, *map(one_line, missing)]), not missing)
 
 
 async def replay_letters(runtime: Atomizer, choice: Chosen, seconds: float | None, *, wait: bool, json: bool) -> Said:
@@ -97,7 +99,7 @@ async def _replayed(letters: DeadLetters, electron_id: str, seconds: float | Non
     try:
         handle = await letters.replay(electron_id, timeout=seconds, reply=wait)
     except AtomizerError as error:
-        return {"electron_id": electron_id, "atom_id": "", "state": "not_sent", "error": str(error)}
+        return {"electron_id": electron_id, "atom_id": "", "state": "not_sent", "error": masked_message(str(error))}
     return await _sent(handle)
 
 
@@ -105,11 +107,14 @@ async def _sent(handle: Handle[Any]) -> dict[str, Any]:
     """Tell what became of a replay, once that is known."""
     ids = {"electron_id": handle.electron_id, "atom_id": handle.atom_id}
     try:
-        return {**ids, **outcome_of(await handle.properties())}
+        outcome = outcome_of(await handle.properties())
+        if "failure" in outcome:
+            outcome["failure"] = masked_failure(outcome["failure"])
+        return {**ids, **outcome}
     except NoReplyAsked:
         return {**ids, "state": "sent"}
     except AtomizerError as error:
-        return {**ids, "state": "not_sent", "error": str(error)}
+        return {**ids, "state": "not_sent", "error": masked_message(str(error))}
 
 
 def _told(entry: dict[str, Any]) -> str:
@@ -119,14 +124,12 @@ def _told(entry: dict[str, Any]) -> str:
         case "sent":
             return f"{electron_id}  sent again, to {one_line(entry['atom_id'])}"
         case "completed":
-            return f"{electron_id}  completed: {one_line(as_json(entry['result']))}"
+            return f"{electron_id}  completed: {joined(as_json(entry['result']))}"
         case "failed":
             failure = entry["failure"]
-            return (
-                f"{electron_id}  {failure.kind}: {one_line(': '.join(filter(None, (failure.type, failure.message))))}"
-            )
+            return f"{electron_id}  {failure.kind}: {joined(': '.join(filter(None, (failure.type, failure.message))))}"
         case _:
-            return f"{electron_id}  not sent: {one_line(entry['error'])}"
+            return f"{electron_id}  not sent: {masked_line(joined(entry['error']))}"
 
 
 async def drop_letters(runtime: Atomizer, choice: Chosen, *, json: bool) -> Said:
@@ -141,7 +144,7 @@ async def drop_letters(runtime: Atomizer, choice: Chosen, *, json: bool) -> Said
             missing.append(str(error))
     if json:
         return Said(as_json({"dropped": dropped, "errors": missing}), not missing)
-    return Said("\n".join([f"{dropped:,} dropped", *missing]), not missing)
+    return Said("\n".join([f"{dropped:,} dropped", *map(one_line, missing)]), not missing)
 
 
 def _place(runtime: Atomizer, choice: Chosen) -> DeadLetters | Unclaimed:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
-
+from ..masking import one_line
 from .complaint import USAGE, Complaint
-from .table import moment
+from .writing import event_line, moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,7 +89,8 @@ async def _write(
 
 
 def _line(event: Event, *, as_json: bool) -> str:
+    line = event_line(event, as_json=as_json)
     if as_json:
-        return msgspec.json.encode(event).decode()
+        return line
     when = f"{moment(event.at)} " if event.at_ns else ""
-    return f"{when}{event.node} {' '.join(str(event).split())}"
+    return f"{when}{one_line(event.node)} {line}"

@@ -52,9 +52,9 @@ def test_letters_are_a_table_for_people(hub: MemoryConductor) -> None:
 
     assert ended.exit_code == 0
     assert ended.stdout.splitlines() == [
-        "died (UTC)           electron  atom       reason  tried  last failure",
-        "2001-09-09 01:46:40  e1        tests.add  failed  3      Sold: all 3 \N{REPLACEMENT CHARACTER}[31mgone (n1)",
-        "                     e2        shop.buy   poison  1",
+        "died                  electron  atom       reason  tried  last failure",
+        "2001-09-09 01:46:40Z  e1        tests.add  failed  3      Sold: all 3 \\x1b[31mgone (n1)",
+        "                      e2        shop.buy   poison  1",
     ]
     assert ended.stderr.startswith("note: the conductor is in the memory of this process")
 
@@ -111,7 +111,7 @@ def test_a_letter_is_shown_with_its_payload(hub: MemoryConductor) -> None:
     lines = shown.stdout.splitlines()
     assert "electron_id   e1" in lines
     assert "route         shop" in lines
-    assert "failure 1     Sold: all 3 \N{REPLACEMENT CHARACTER}[31mgone (n1)" in lines
+    assert "failure 1     Sold: all 3 \\x1b[31mgone (n1)" in lines
     assert "    in buy" in lines
     assert shown.stdout.endswith('payload       application/json\n{\n  "a": 1,\n  "b": 2\n}\n')
 
