@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import AtomizerError, LetterUnknown, NoReplyAsked
@@ -12,7 +13,7 @@ from .visiting import Said
 from .writing import as_json, joined
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from ..dead_letters import DeadLetters, Unclaimed
     from ..envelope import DeadLetter
@@ -55,7 +56,8 @@ class Chosen(NamedTuple):
 
 async def list_letters(runtime: Atomizer, choice: Chosen, limit: int, *, json: bool) -> Said:
     """List letters, without what is in them."""
-    letters = await _place(runtime, choice).list(reason=choice.reason, atom=choice.atom, limit=limit)
+    with _usage():
+        letters = await _place(runtime, choice).list(reason=choice.reason, atom=choice.atom, limit=limit)
     if json:
         return Said(as_json([listed(each) for each in letters]))
     if not letters:
@@ -88,7 +90,9 @@ async def replay_letters(runtime: Atomizer, choice: Chosen, seconds: float | Non
     letters = runtime.dead_letters
     if choice.every:
         options: dict[str, Any] = {"reason": choice.reason, "atom": choice.atom, "timeout": seconds, "reply": wait}
-        entries = [await _sent(handle) for handle in await letters.replay_all(**options)]
+        with _usage():
+            handles = await letters.replay_all(**options)
+        entries = [await _sent(handle) for handle in handles]
     else:
         entries = [await _replayed(letters, each, seconds, wait=wait) for each in dict.fromkeys(choice.ids)]
     is_sound = all(entry["state"] in ("sent", "completed") for entry in entries)
@@ -136,7 +140,8 @@ async def drop_letters(runtime: Atomizer, choice: Chosen, *, json: bool) -> Said
     """Take letters away for good."""
     place, dropped, missing = _place(runtime, choice), 0, list[str]()
     if choice.every:
-        dropped = await place.drop_all(reason=choice.reason, atom=choice.atom)
+        with _usage():
+            dropped = await place.drop_all(reason=choice.reason, atom=choice.atom)
     for electron_id in dict.fromkeys(choice.ids):
         try:
             dropped += await place.drop(electron_id)
@@ -145,6 +150,15 @@ async def drop_letters(runtime: Atomizer, choice: Chosen, *, json: bool) -> Said
     if json:
         return Said(as_json({"dropped": dropped, "errors": missing}), not missing)
     return Said("\n".join([f"{dropped:,} dropped", *map(one_line, missing)]), not missing)
+
+
+@contextmanager
+def _usage() -> Generator[None]:
+    """Tell the user what of the choice is wrong."""
+    try:
+        yield
+    except ValueError as error:
+        raise Complaint(str(error), exit_code=USAGE) from error
 
 
 def _place(runtime: Atomizer, choice: Chosen) -> DeadLetters | Unclaimed:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 
 from ..masking import masked_line, masked_message, one_line
+from .complaint import USAGE, Complaint
 from .visiting import Said
 from .writing import as_json as written
 from .writing import joined, moment, table
@@ -32,17 +33,18 @@ async def nodes_of(runtime: Atomizer, seconds: float, *, as_json: bool) -> Said:
     return Said(_nodes_for_people(reports) or f"no node answered within {seconds:g} s", bool(reports))
 
 
-async def bonds_of(
-    runtime: Atomizer, electron_id: str | None, node: str | None, seconds: float, *, as_json: bool
-) -> Said:
+async def bonds_of(runtime: Atomizer, electron: str | None, node: str | None, seconds: float, *, as_json: bool) -> Said:
     """List what the other nodes have under way: all of it, or one electron."""
-    found = await runtime.inspect(electron_id, node=node, seconds=seconds)
+    try:
+        found = await runtime.inspect(electron, node=node, seconds=seconds)
+    except ValueError as error:
+        raise Complaint(str(error), exit_code=USAGE) from error
     others = tuple(name for name in found.nodes if name != runtime.name)
-    is_anything = bool(found.bonds if electron_id else others)
+    is_anything = bool(found.bonds if electron else others)
     if as_json:
         answer = {"nodes": others, "left_out": found.left_out, "bonds": [_bond_of(each) for each in found.bonds]}
         return Said(written(answer), is_anything)
-    return Said(_bonds_for_people(found, len(others), electron_id), is_anything)
+    return Said(_bonds_for_people(found, len(others), electron), is_anything)
 
 
 def _masked(report: NodeReport) -> NodeReport:

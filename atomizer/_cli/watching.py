@@ -73,7 +73,7 @@ def _stream(runtime: Atomizer, wanted: Watch) -> EventStream:
             return runtime.fleet_errors(atom=wanted.atom, electron=wanted.electron)
         return runtime.fleet_events(kinds=wanted.kinds or None, atom=wanted.atom, electron=wanted.electron)
     except ValueError as error:
-        raise Complaint(f"--kind: {error}", exit_code=USAGE) from error
+        raise Complaint(str(error), exit_code=USAGE) from error
 
 
 async def _write(

@@ -258,3 +258,18 @@ async def test_a_conductor_that_cannot_be_reached_is_told(hub: MemoryConductor) 
 
     assert ended.exit_code == NO_CONDUCTOR
     assert ended.stderr.splitlines()[-1].startswith("atomizer: conductor 'tests-cli-dead' is failed: ")
+
+
+@pytest.mark.parametrize("command", [("list",), ("list", "--unclaimed"), ("replay", "--all"), ("drop", "--all")])
+def test_reason_that_no_letter_has_is_wrong_usage(command: tuple[str, ...]) -> None:
+    """Else nothing would be found, and that be taken for good news."""
+    ended = dead(*command, "--reason", "fialed")
+
+    assert ended.exit_code == USAGE
+    assert "no letter lies anywhere for the reason 'fialed'; did you mean 'failed'" in ended.stderr
+
+
+@pytest.mark.parametrize("reason", ["failed", "poison", "unclaimed", "unreadable"])
+def test_reason_that_a_letter_may_have_is_taken(reason: str) -> None:
+    """Also where none lies."""
+    assert dead("list", "--reason", reason).exit_code == 0

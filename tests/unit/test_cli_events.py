@@ -125,7 +125,7 @@ async def test_line_that_cannot_be_written_ends_it() -> None:
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        (Watch(kinds=("fialed",)), "--kind: no kind of event is named 'fialed': did you mean 'failed'"),
+        (Watch(kinds=("fialed",)), "no kind of event is named 'fialed': did you mean 'failed'"),
         (Watch(errors=True, kinds=("failed",)), "--errors is everything that goes wrong"),
     ],
 )
