@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from msgspec import structs
 
 from atomizer import Atomizer, MemoryConductor, Settings, atom
 from atomizer.conductor import Connection, Delivery, Frame, Lane, Route, Settlement
@@ -546,7 +547,7 @@ async def test_receive_comes_once_more_when_duplicated() -> None:
     """The same body comes as two deliveries, and each can be settled."""
     async with faulty((Step.RECEIVE, 1, FaultKind.DUPLICATE)).connect() as connection:
         await connection.listen(WORK, 2)
-        await connection.send(work())
+        await connection.send(structs.replace(work(), key="k", priority=1))
 
         deliveries = [await connection.receive(Lane.WORK) for _ in range(2)]
         for delivery in deliveries:
@@ -555,6 +556,7 @@ async def test_receive_comes_once_more_when_duplicated() -> None:
     first, second = deliveries
     assert first is not second
     assert (first.id, first.body, first.reply_to) == (second.id, second.body, second.reply_to)
+    assert [(each.key, each.priority) for each in deliveries] == [("k", 1)] * 2
 
 
 @on_virtual_time
