@@ -371,10 +371,13 @@ def drop(conductor: str | None, as_json: bool, **choice: Any) -> None:
 
 
 def _at_runtime(url: str | None, as_json: bool, act: Callable[[Atomizer], Awaitable[Said]]) -> None:
-    from ._cli.visiting import at_runtime
+    from ._cli.visiting import at_runtime, note_to
 
-    said = at_runtime(url, act, Voice(_say, _write_note, as_json=as_json))
+    voice = Voice(_say, _write_note, as_json=as_json)
+    said = at_runtime(url, act, voice)
     _say(said.text)
+    if said.note:
+        note_to(voice, said.note)
     if not said.is_sound:
         click.get_current_context().exit(FINDING)
 

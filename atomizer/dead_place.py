@@ -81,6 +81,7 @@ class Place:
     """One dead-letter place of one conductor."""
 
     _route: Route
+    _what: str
 
     def __init__(self, office: Office, conductor: str | None = None) -> None:
         self._office = office
@@ -208,8 +209,8 @@ class Place:
         ids = [each.letter.electron_id for each in look.found]
         near = nearest(electron_id, ids[-_COMPARED:], known_as="there")
         return (
-            f"no letter of electron {electron_id!r} among the {len(ids)} on {str(self._route)!r}; {near}; "
-            "what somebody else looks at in this moment is not seen"
+            f"no letter of electron {electron_id!r} among the {len(ids):,} {self._what} there; {near}, "
+            "or somebody else looks at it just now"
         )
 
 

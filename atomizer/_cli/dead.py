@@ -48,6 +48,9 @@ class Chosen(NamedTuple):
         Raises:
             Complaint: It says neither ids nor `--all`, or both, or narrows ids down.
         """
+        narrow = "--atom" if self.atom else "--reason" if self.reason else ""
+        if narrow and not self.ids and not self.every:
+            raise Complaint(f"{narrow} needs --all: it chooses among all letters", exit_code=USAGE)
         if bool(self.ids) == self.every:
             raise Complaint("say the ids of electrons, or --all, and not both", exit_code=USAGE)
         if self.ids and (self.reason or self.atom):
@@ -58,12 +61,12 @@ async def list_letters(runtime: Atomizer, choice: Chosen, limit: int, *, json: b
     """List letters, without what is in them."""
     with _usage():
         letters = await _place(runtime, choice).list(reason=choice.reason, atom=choice.atom, limit=limit)
+    note = f"the oldest {limit:,}; there may be more (--limit)" if len(letters) == limit else ""
     if json:
-        return Said(as_json([listed(each) for each in letters]))
+        return Said(as_json([listed(each) for each in letters]), note=note)
     if not letters:
         return Said("nothing lies there" if not (choice.reason or choice.atom) else "nothing of that lies there")
-    more = f"\nthe oldest {limit:,}; there may be more (--limit)" if len(letters) == limit else ""
-    return Said(table_of(letters) + more)
+    return Said("\n".join(filter(None, (table_of(letters), note))))
 
 
 async def show_letters(runtime: Atomizer, choice: Chosen, *, json: bool) -> Said:

@@ -14,6 +14,7 @@ from .complaint import BAD_TARGET, FINDING, NO_CONDUCTOR, Complaint
 from .conductors import chosen, is_out_of_reach
 from .fields import settings_of
 from .targets import collect, registry_of
+from .visiting import note_to
 from .writing import event_line
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _note(text: str, voice: Voice, logger: Logger | None) -> None:
     if logger is not None:
         logger.warning(text)
     else:
-        voice.note(json.dumps({"kind": "note", "text": text}) if voice.as_json else f"note: {text}")
+        note_to(voice, text)
 
 
 async def _serve(runtime: Atomizer, voice: Voice, logger: Logger | None) -> None:

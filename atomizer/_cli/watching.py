@@ -30,7 +30,7 @@ class Watch(NamedTuple):
     electron: str | None = None
     """Only what is about this electron."""
     most: int | None = None
-    """After how many events to end; None means not before it is told to."""
+    """After how many events to end, those that were lost not among them; None means not before it is told to."""
 
 
 async def watch(runtime: Atomizer, wanted: Watch, say: Callable[[str], None], *, as_json: bool) -> None:
@@ -83,7 +83,7 @@ async def _write(
     async for event in stream:
         if event.node != runtime.name or event.kind == "lost":  # what this reader has lost is worth a line
             say(_line(event, as_json=as_json))
-            written += 1
+            written += event.kind != "lost"
         if written == most:
             return
 
