@@ -547,7 +547,7 @@ async def test_receive_comes_once_more_when_duplicated() -> None:
     """The same body comes as two deliveries, and each can be settled."""
     async with faulty((Step.RECEIVE, 1, FaultKind.DUPLICATE)).connect() as connection:
         await connection.listen(WORK, 2)
-        await connection.send(structs.replace(work(), key="k", priority=1))
+        await connection.send(work())
 
         deliveries = [await connection.receive(Lane.WORK) for _ in range(2)]
         for delivery in deliveries:
@@ -556,7 +556,22 @@ async def test_receive_comes_once_more_when_duplicated() -> None:
     first, second = deliveries
     assert first is not second
     assert (first.id, first.body, first.reply_to) == (second.id, second.body, second.reply_to)
-    assert [(each.key, each.priority) for each in deliveries] == [("k", 1)] * 2
+
+
+@on_virtual_time
+async def test_what_comes_once_more_has_its_key_and_its_priority() -> None:
+    """So it comes when the first is settled, and to the same node."""
+    async with faulty((Step.RECEIVE, 1, FaultKind.DUPLICATE)).connect() as connection:
+        await connection.listen(WORK, 2)
+        await connection.send(structs.replace(work(), key="k", priority=1))
+
+        found: list[tuple[str, int]] = []
+        for _ in range(2):
+            delivery = await connection.receive(Lane.WORK)
+            found.append((delivery.key, delivery.priority))
+            await connection.settle(delivery, ACK)
+
+    assert found == [("k", 1)] * 2
 
 
 @on_virtual_time
