@@ -95,7 +95,7 @@ async def test_electrons_under_way_are_a_table_for_people() -> None:
         missing = await bonds_of(runtime, "never", None, 1.0, as_json=False)
 
     heading, bond, said = found.text.splitlines()
-    assert nothing == ("1 node answered: nothing is under way", True)
+    assert nothing[:2] == ("1 node answered: nothing is under way", True)
     assert heading.split() == [
         *("electron", "atom", "node", "state", "since", "deadline", "attempt", "progress", "parent")
     ]
@@ -103,7 +103,7 @@ async def test_electrons_under_way_are_a_table_for_people() -> None:
     assert "1 of 4, at the door" in bond
     assert "2030-01-01 00:01:01Z" in bond
     assert said == "1 node answered: 1 under way"
-    assert missing == ("1 node answered: none has never", False)
+    assert missing[:2] == ("1 node answered: none has never", False)
 
 
 @on_virtual_time
