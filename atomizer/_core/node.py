@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..cancellation import cleanup
 from ..codec import Unknown, codec_for
-from ..conductor import Settlement
+from ..conductor import Durability, Settlement
 from ..control import Cancel
 from ..errors import AtomizerBug, Malformed
 from ..events import RuntimeFaulted
@@ -255,7 +255,7 @@ class Node:
             granting=self._granting,
             watchdog=self._watchdog,
             tasks=self.tasks,
-            starts_slowly=not self._alone,
+            starts_slowly=link.conductor.durability is Durability.BROKER,
         )
         link.at_once = AtOnce(
             pump,

@@ -36,7 +36,7 @@ class Pump:
     comes before another may take anything.
 
     Args:
-        starts_slowly: False where nothing that comes can have been out before: the hub is this runtime's own.
+        starts_slowly: False where nothing that comes can have ended a process before: it would have ended with it.
 
     Attributes:
         is_open: Whether it takes electrons.

@@ -11,7 +11,7 @@ import atomizer
 from atomizer import Atomizer, Electron, Frame, FunctionAtom, Lane, MemoryConductor, Route
 from atomizer.testing.clock import all_blocked, on_virtual_time
 
-from .wires import now, quick
+from .wires import LastingHub, now, quick
 
 
 class Runs:
@@ -63,7 +63,7 @@ def electron(id: str, seconds: float, atom_id: str = "tests.watched") -> Electro
 @on_virtual_time
 async def test_slow_atoms_fill_all_slots_in_the_first_second() -> None:
     """The credit doubles with what comes clean: it does not wait for the ends."""
-    hub, runs = MemoryConductor(), Runs()
+    hub, runs = LastingHub(), Runs()
     atom = watched(runs)
     asker = Atomizer(conductor=hub, settings=quick(name="asker"), serve=False)
 
@@ -80,7 +80,7 @@ async def test_slow_atoms_fill_all_slots_in_the_first_second() -> None:
 @on_virtual_time
 async def test_what_a_dead_node_held_is_run_one_by_one() -> None:
     """I8: one of it may be what killed the node, and nothing else is to die with it again."""
-    hub, runs = MemoryConductor(), Runs()
+    hub, runs = LastingHub(), Runs()
     names = ["a", "b", "c", "d"]
     await died_with(hub, *(electron(name, 1.0) for name in names))
 
@@ -95,7 +95,7 @@ async def test_what_a_dead_node_held_is_run_one_by_one() -> None:
 @on_virtual_time
 async def test_nothing_runs_beside_what_may_be_poison_on_another_route() -> None:
     """I8: they share a process, and would die together."""
-    hub, runs = MemoryConductor(), Runs()
+    hub, runs = LastingHub(), Runs()
     one, other = watched(runs, "tests.one"), watched(runs, "tests.other")
     await died_with(hub, electron("suspect", 5.0, "tests.one"), electron("too", 5.0, "tests.other"))
     asker = Atomizer(conductor=hub, settings=quick(name="asker"), serve=False)
@@ -109,7 +109,7 @@ async def test_nothing_runs_beside_what_may_be_poison_on_another_route() -> None
 @on_virtual_time
 async def test_when_what_may_be_poison_is_settled_everything_else_is_taken() -> None:
     """The node is as fast as before."""
-    hub, runs = MemoryConductor(), Runs()
+    hub, runs = LastingHub(), Runs()
     atom = watched(runs)
     await died_with(hub, electron("suspect", 5.0))
     asker = Atomizer(conductor=hub, settings=quick(name="asker"), serve=False)
@@ -127,7 +127,7 @@ async def test_when_what_may_be_poison_is_settled_everything_else_is_taken() -> 
 @on_virtual_time
 async def test_what_was_given_back_in_order_is_taken_at_full_speed() -> None:
     """It comes again, but nothing died of it."""
-    hub, runs = MemoryConductor(), Runs()
+    hub, runs = LastingHub(), Runs()
     atom = watched(runs)
     asker = Atomizer(conductor=hub, settings=quick(name="asker"), serve=False)
 
@@ -150,7 +150,7 @@ async def test_children_of_what_may_be_poison_come() -> None:
     async def deep(bond: atomizer.Bond, depth: int) -> int:
         return 0 if depth == 0 else 1 + await bond.run(deep, depth - 1)
 
-    hub = MemoryConductor()
+    hub = LastingHub()
     suspect = Electron(id="suspect", atom_id="tests.deep", payload=b"12")
     await died_with(hub, suspect)
 
@@ -165,7 +165,7 @@ async def test_children_of_what_may_be_poison_come() -> None:
 async def test_an_abandoned_atom_that_may_be_poison_holds_nothing_once_it_is_answered() -> None:
     """Its delivery is settled, though its atom still runs."""
     runs, over = Runs(), asyncio.Event()
-    hub = MemoryConductor()
+    hub = LastingHub()
 
     @atomizer.atom(id="tests.stubborn")
     async def stubborn() -> None:
@@ -190,7 +190,7 @@ async def test_an_abandoned_atom_that_may_be_poison_holds_nothing_once_it_is_ans
 @on_virtual_time
 async def test_each_new_connection_begins_slowly() -> None:
     """Also that of a node that goes on: what it held comes again, and joins what still runs or is run by itself."""
-    hub, runs = MemoryConductor(), Runs()
+    hub, runs = LastingHub(), Runs()
     atom = watched(runs)
     asker = Atomizer(conductor=hub, settings=quick(name="asker"), serve=False)
 
@@ -220,3 +220,19 @@ async def test_a_runtime_alone_on_its_own_hub_starts_at_full_speed() -> None:
             await handle
 
     assert now() == pytest.approx(1.0)
+
+
+@on_virtual_time
+async def test_a_hub_that_dies_with_this_process_starts_at_full_speed() -> None:
+    """What a process did not survive, such a hub did not either."""
+    hub, runs = MemoryConductor(), Runs()
+    atom = watched(runs)
+    asker = Atomizer(conductor=hub, settings=quick(name="asker"), serve=False)
+
+    async with Atomizer(atom, conductor=hub, settings=quick(name="node", slots=4)) as node, asker:
+        for number in range(5):
+            await asker.send(atom.options(reply=False), str(number), 1.0)
+        await all_blocked()
+        under_way = node.statistics().running
+
+    assert under_way == 4
