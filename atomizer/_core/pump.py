@@ -174,7 +174,7 @@ class Pump:
         CURRENT.set(None)
         flown = worker.flight
         worker.give_back()
-        if not self.is_plain and flown is not None and flown.joins is None:  # else it is settled with the other
+        if not self.is_plain and flown is not None:  # what only joins is no suspect: this process lives, and runs it
             self._settled(flown.delivery)
 
     # Slow start
@@ -199,7 +199,7 @@ class Pump:
             self._judge()
 
     def _settled(self, delivery: Delivery) -> None:
-        """Take into account that a delivery is settled, or flown to its end."""
+        """Take into account that a delivery is settled, or flown to its end, or joins what is under way."""
         if self._slow_start is not None and self._slow_start.settled(delivery):
             self._judge()
             self.prime()

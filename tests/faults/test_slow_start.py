@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import atomizer
-from atomizer import Atomizer, Electron, Frame, FunctionAtom, Lane, MemoryConductor, Route
+from atomizer import Atomizer, Electron, Frame, FunctionAtom, Lane, MemoryConductor, Options, Route
 from atomizer.testing.clock import all_blocked, on_virtual_time
 
 from .wires import LastingHub, now, quick
@@ -224,15 +224,37 @@ async def test_a_runtime_alone_on_its_own_hub_starts_at_full_speed() -> None:
 
 @on_virtual_time
 async def test_a_hub_that_dies_with_this_process_starts_at_full_speed() -> None:
-    """What a process did not survive, such a hub did not either."""
-    hub, runs = MemoryConductor(), Runs()
+    """What a process did not survive, such a hub did not either. So who leaves at once has done what it sent."""
+
+    @atomizer.atom(id="tests.note", options=Options(reply=False))
+    async def note(number: int) -> None:
+        """Note a number."""
+
+    async with Atomizer(note, conductor=MemoryConductor(), settings=quick(name="node", slots=8)) as node:
+        for number in range(5):
+            await node.send(note, number)
+
+    assert node.statistics().completed == 5
+
+
+@on_virtual_time
+async def test_what_comes_again_and_still_runs_here_holds_nothing_back() -> None:
+    """Its process lives: only its connection broke."""
+    hub, runs = LastingHub(), Runs()
     atom = watched(runs)
     asker = Atomizer(conductor=hub, settings=quick(name="asker"), serve=False)
 
-    async with Atomizer(atom, conductor=hub, settings=quick(name="node", slots=4)) as node, asker:
-        for number in range(5):
-            await asker.send(atom.options(reply=False), str(number), 1.0)
+    async with asker, Atomizer(atom, conductor=hub, settings=quick(name="node", slots=8)) as node:
+        long = await asker.send(atom, "long", 3600.0)
         await all_blocked()
-        under_way = node.statistics().running
+        hub.cut()
+        await asyncio.sleep(1.0)
+        began = now()
+        async with asyncio.TaskGroup() as group:
+            for number in range(7):
+                group.create_task(asker.run(atom, str(number), 1.0))
+        took = now() - began
+        free = node.statistics().free
+        await long
 
-    assert under_way == 4
+    assert (took, free) == (pytest.approx(1.0), 7)
