@@ -183,7 +183,7 @@ class Pump:
     def _holds_back(self) -> bool:
         """Whether nothing may be received beside what is out. Where an atom waits for children, they may."""
         slow = self._slow_start
-        return slow is not None and slow.is_holding and not self._slots.lent
+        return slow is not None and slow.is_holding and not self._granting.waiting_for_children
 
     def _begin_slowly(self) -> None:
         """Begin on a new connection, before it is listened on."""

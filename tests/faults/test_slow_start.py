@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import atomizer
-from atomizer import Atomizer, Electron, Frame, FunctionAtom, Lane, MemoryConductor, Options, Route
+from atomizer import Atomizer, Electron, Frame, FunctionAtom, Lane, MemoryConductor, Options, Retry, Route
 from atomizer.testing.clock import all_blocked, on_virtual_time
 
 from .wires import LastingHub, now, quick
@@ -258,3 +258,27 @@ async def test_what_comes_again_and_still_runs_here_holds_nothing_back() -> None
         await long
 
     assert (took, free) == (pytest.approx(1.0), 7)
+
+
+@on_virtual_time
+async def test_what_may_be_poison_runs_by_itself_while_another_waits_for_its_next_attempt() -> None:
+    """A slot that is lent for a pause lets nothing in: nobody waits for children."""
+    hub, runs = LastingHub(), Runs()
+    atom = watched(runs)
+
+    @atomizer.atom(id="tests.retried", options=Options(reply=False, retry=Retry(attempts=9, backoff=9.0, jitter=0.0)))
+    async def retried() -> None:
+        raise ValueError
+
+    asker = Atomizer(conductor=hub, settings=quick(name="asker"), serve=False)
+    async with Atomizer(retried, conductor=hub, settings=quick(name="node")) as node, asker:
+        await asker.send(retried)
+        await asyncio.sleep(1.0)
+        suspended = node.statistics().suspended
+        await died_with(hub, electron("suspect", 5.0))
+        await node.register(atom)
+        await asyncio.sleep(1.0)
+        await asker.run(atom, "innocent", 1.0)
+
+    assert suspended == 1
+    assert runs.beside == {"suspect": set(), "innocent": set()}
