@@ -6,7 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from ..cancellation import cleanup, foreign_cancellation_as_broken
+from ..cancellation import cleanup
 from ..conductor import Durability, Lane, Route, Settlement, Spread
 from ..errors import (
     ConductorBroken,
@@ -17,6 +17,7 @@ from ..errors import (
 from ..events import ConductorConnected, ConductorLost, SettlementLost
 from .back_off import pause_before
 from .link_state import LinkState
+from .seam import seam
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -275,14 +276,11 @@ class Link:
         try:
             connection = await self._connect(stack)
             was_ready = True
-            with foreign_cancellation_as_broken(self.name):
+            with seam(self.name, "it was read"):
                 await self._read_control(connection)
         except ConductorError as error:
             self.connection = None
             self._lose(error)
-        except Exception as error:  # what a conductor should translate must not leave the node deaf
-            self.connection = None
-            self._lose(ConductorBroken(f"conductor {self.name!r} raised {error!r} while it was read"))
         finally:
             self.connection = None
             await self._leave(stack)
@@ -291,7 +289,7 @@ class Link:
     async def _leave(self, stack: AsyncExitStack) -> None:
         """Leave a connection, also a dead one, for which its author may wait for something; but not for ever."""
         try:
-            with cleanup(self._settings.settle_grace):
+            with seam(self.name, "it was left"), cleanup(self._settings.settle_grace):
                 await stack.aclose()
         except ConductorError as error:
             if not self.has_failed:  # what has failed for good is not lost once more
@@ -300,18 +298,15 @@ class Link:
     async def _connect(self, stack: AsyncExitStack) -> Connection:
         """Open a connection and listen on everything on it, before anybody may use it."""
         seconds = self._settings.connect_timeout
-        try:
-            async with asyncio.timeout(seconds):
-                connection = await stack.enter_async_context(self.conductor.connect())
-                await self._listen_on_everything(connection)
-        except ConductorError:
-            raise
-        except TimeoutError as error:
-            raise ConductorUnavailable(
-                f"conductor {self.name!r} was not ready within {seconds:g} s (Settings.connect_timeout)"
-            ) from error
-        except Exception as error:  # a conductor lets through what it should translate: that must not end the node
-            raise ConductorUnavailable(f"conductor {self.name!r} raised {error!r} while connecting") from error
+        with seam(self.name, "connecting", ConductorUnavailable):
+            try:
+                async with asyncio.timeout(seconds):
+                    connection = await stack.enter_async_context(self.conductor.connect())
+                    await self._listen_on_everything(connection)
+            except TimeoutError as error:
+                raise ConductorUnavailable(
+                    f"conductor {self.name!r} was not ready within {seconds:g} s (Settings.connect_timeout)"
+                ) from error
         self.connection = connection
         self._move(LinkState.READY)
         self._broadcast.emit(ConductorConnected, conductor=self.name)

@@ -55,7 +55,7 @@ LAYERS = (
     ("first_conductor", "node_name"),
     tuple(f"_core.{name}" for name in DECIDERS),
     ("_core.ended", "_core.soft_cancellation", "_core.surrounding", "_core.trace_context", "_core.event_ring"),
-    ("_core.looking", "_core.report", "_core.stopping", "_core.back_off", "_core.blocking_line"),
+    ("_core.looking", "_core.report", "_core.stopping", "_core.back_off", "_core.blocking_line", "_core.seam"),
     ("_core.tasks", "_core.threads", "_core.alarm", "_core.gate"),
     *(tuple(f"_core.children.{name}" for name in side) for side in (*CHILDS_SIDE, *RUNTIMES_SIDE)),
     ("_core.identity", "_core.broadcast", "_core.slots", "_core.confinement", "_core.softening", "_core.outcome"),

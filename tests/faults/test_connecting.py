@@ -276,6 +276,55 @@ async def test_a_foreign_error_in_a_conductor_does_not_leave_a_runtime_deaf(erro
         assert await runtime.run(double, 4) == 8
 
 
+class FailsAt(MemoryConductor):
+    """A conductor that lets through an error of its own once: when it connects again, or when it is left."""
+
+    def __init__(self, error: BaseException, *, leaving: bool) -> None:
+        super().__init__()
+        self._error = error
+        self._leaving = leaving
+        self._connected = 0
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncGenerator[Connection]:
+        """Connect; the second time raises, or the end of the first."""
+        self._connected += 1
+        which = self._connected
+        if which == 2 and not self._leaving:
+            raise self._error
+        async with super().connect() as connection:
+            yield connection
+        if which == 1 and self._leaving:
+            raise self._error
+
+
+@pytest.mark.parametrize("leaving", [False, True], ids=["connecting", "leaving"])
+@pytest.mark.parametrize("error", [OSError("foreign"), asyncio.CancelledError()], ids=["an error", "a cancellation"])
+@on_virtual_time
+async def test_a_foreign_error_on_connecting_or_leaving_does_not_end_a_conductor(
+    error: BaseException, leaving: bool
+) -> None:
+    """It comes back, and the runtime goes on."""
+    wire = FailsAt(error, leaving=leaving)
+
+    async with Atomizer(double, conductor=wire, settings=quick()) as runtime:
+        wire.cut()
+        await asyncio.sleep(10.0)
+        states = runtime.statistics().conductors
+        assert await runtime.run(double, 4) == 8
+
+    assert states == {"memory": "ready"}
+
+
+@on_virtual_time
+async def test_a_foreign_error_on_leaving_does_not_keep_a_runtime_from_stopping() -> None:
+    """The last connection may complain too."""
+    async with Atomizer(double, conductor=FailsAt(OSError("foreign"), leaving=True), settings=quick()) as runtime:
+        assert await runtime.run(double, 4) == 8
+
+    assert runtime.statistics().conductors == {"memory": "closed"}
+
+
 # A conductor that refuses for good
 
 
