@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from math import inf
 from typing import TYPE_CHECKING
 
 from ..cancellation import cleanup
@@ -38,8 +39,8 @@ class Link:
     """
     One conductor, over all its connections.
 
-    A connection that breaks is left to die, and the next is opened here with jittered back-off. Whoever sends over a
-    link need not know: it tries again on the next connection until its time is up.
+    A connection that breaks is left to die, and the next is opened here with jittered back-off, which begins anew
+    only after a connection that lasted. Whoever sends over a link need not know: it tries again on the next connection until its time is up.
 
     Attributes:
         codec: How bodies are written on it.
@@ -106,7 +107,7 @@ class Link:
         attempt = 0
         try:
             while not self.has_failed:
-                if await self._live():
+                if await self._live() >= self._settings.backoff_most:  # else it comes only to break again
                     attempt = 0
                 await asyncio.sleep(pause_before(attempt, self._settings))
                 attempt += 1
@@ -270,12 +271,12 @@ class Link:
         if delivery.redelivered:
             self.on_settled(delivery)
 
-    async def _live(self) -> bool:
-        """Live through one connection, from the attempt to open it to its end. Returns whether it was ever ready."""
-        stack, was_ready = AsyncExitStack(), False
+    async def _live(self) -> float:
+        """Live through one connection, from the attempt to open it to its end. Returns for how long it was ready, if ever."""
+        stack, ready_at = AsyncExitStack(), inf
         try:
             connection = await self._connect(stack)
-            was_ready = True
+            ready_at = self._clock.monotonic()
             with seam(self.name, "it was read"):
                 await self._read_control(connection)
         except ConductorError as error:
@@ -283,8 +284,9 @@ class Link:
             self._lose(error)
         finally:
             self.connection = None
+            lived = self._clock.monotonic() - ready_at
             await self._leave(stack)
-        return was_ready
+        return lived
 
     async def _leave(self, stack: AsyncExitStack) -> None:
         """Leave a connection, also a dead one, for which its author may wait for something; but not for ever."""

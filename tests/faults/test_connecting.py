@@ -44,6 +44,43 @@ async def test_a_lost_connection_is_tried_again_with_pauses_that_double_up_to_a_
     assert len({round(pause, 6) for pause in pauses[6:]}) > 5
 
 
+class Flapping(MemoryConductor):
+    """A conductor whose connections break a millisecond after they came about, for a while."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connected_at: list[float] = []
+        self.flaps = False
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncGenerator[Connection]:
+        """Connect, and break."""
+        self.connected_at.append(now())
+        async with super().connect() as connection:
+            if self.flaps:
+                asyncio.get_running_loop().call_later(0.001, self.cut, connection)
+            yield connection
+
+
+@on_virtual_time
+async def test_pauses_double_also_between_connections_that_break_at_once() -> None:
+    """A connection that did not last is no reason to begin anew; one that lasted is."""
+    wire = Flapping()
+
+    async with Atomizer(conductor=wire, settings=quick(backoff_first=0.1, backoff_most=3.0), serve=False):
+        wire.flaps = True
+        wire.cut()
+        await asyncio.sleep(60.0)
+        wire.flaps = False
+        while_it_flapped = len(wire.connected_at)
+        await asyncio.sleep(60.0)
+        wire.cut()
+        await asyncio.sleep(0.2)
+
+    assert 15 < while_it_flapped < 45
+    assert wire.connected_at[-1] == pytest.approx(now(), abs=0.2)
+
+
 @on_virtual_time
 async def test_a_runtime_is_entered_when_connecting_succeeds_within_its_patience() -> None:
     """The first tries may fail."""
