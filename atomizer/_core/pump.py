@@ -97,6 +97,26 @@ class Pump:
         self.is_open = False
         await self._tasks.end(tuple(self._waiting), seconds)
 
+    async def let_go(self) -> None:
+        """
+        Tell the conductor from which routes nothing is taken any more, and where that is all, give back what has come.
+
+        Nobody has begun it: here it would only lie while others have nothing to do. It takes as long as the conductor
+        takes.
+        """
+        link = self.link
+        connection = link.connection
+        await link.grant(self._granting.credits(link))
+        while connection is not None and connection is link.connection and not any(link.credits.values()):
+            try:
+                delivery = connection.receive_nowait(_WORK)
+            except ConductorError:
+                return  # the link meets the same
+            if delivery is None:
+                return
+            await link.settle(connection, delivery, Settlement.REQUEUE)
+            await asyncio.sleep(0)  # also where nothing is waited for, the time for this may be up
+
     async def _work(self) -> None:
         me = asyncio.current_task()
         assert me is not None  # noqa: S101  # a worker is a task

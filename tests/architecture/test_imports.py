@@ -77,6 +77,7 @@ LAYERS = (
         "_core.pump",
         "_core.standstill",
         "_core.granting",
+        "_core.letting_go",
         "_core.pausing",
         "_core.process_pool",
         "_core.unanswered",
