@@ -10,6 +10,7 @@ from atomizer.errors import AtomFailed, AtomUnknown, ConductorError
 
 from .atoms import (
     ENDINGS,
+    RETRIED,
     SPAWNERS,
     endless,
     flaky,
