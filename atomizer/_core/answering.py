@@ -121,11 +121,13 @@ class Answers:
         answered = {"", flight.delivery.reply_to}
         try:
             while flight.joined:
-                first = flight.joined[0]
-                how = await self._settlement_of(first, verdict, settlement, answered)
-                answered.add(first.delivery.reply_to)
-                flight.joined = [each for each in flight.joined if each is not first]  # others have come or gone
-                await first.link.settle(first.connection, first.delivery, how)
+                first, *flight.joined = flight.joined  # before anything is waited for: others may join meanwhile
+                how = _REQUEUE
+                try:
+                    how = await self._settlement_of(first, verdict, settlement, answered)
+                    answered.add(first.delivery.reply_to)
+                finally:
+                    await first.link.settle(first.connection, first.delivery, how)
         finally:
             while flight.joined:
                 first, *flight.joined = flight.joined

@@ -82,7 +82,8 @@ def _meant(name: object) -> Iterable[type[Event]]:
             raise ValueError(f"no kind of event is named {name!r}: {nearest(name, _BY_NAME, known_as='a kind')}")
         return (_BY_NAME[name],)
     if isinstance(name, type) and issubclass(name, Event):
-        return [kind for kind in _KINDS if issubclass(kind, name)]
+        wanted: type[Event] = name
+        return [kind for kind in _KINDS if issubclass(kind, wanted)]
     raise _no_kind(name)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -92,10 +92,10 @@ async def _run(hook: Hook, bond: Bond, atom: Coroutine[Any, Any, Any]) -> Any:
 
 def _entered_by(hook: Hook, bond: Bond) -> AbstractAsyncContextManager[object]:
     """Call a hook. Only now it can be told what it returns."""
-    surrounding: object = hook(bond)
+    surrounding = hook(bond)
     if not (hasattr(type(surrounding), "__aenter__") and hasattr(type(surrounding), "__aexit__")):
         raise _unfit(f"{hook!r}, which returned {surrounding!r}")
-    return cast("AbstractAsyncContextManager[object]", surrounding)
+    return surrounding
 
 
 class _Witness(AbstractAsyncContextManager[object, None]):

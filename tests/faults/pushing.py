@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from atomizer import Connection, Delivery
+    from atomizer.memory_connection import MemoryConnection
 
 __all__ = ("PushingHub",)
 
@@ -21,7 +22,7 @@ class PushingHub(MemoryConductor):
     """Electrons are taken off it as soon as they are there."""
 
     @asynccontextmanager
-    async def connect(self) -> AsyncGenerator[Connection]:
+    async def connect(self) -> AsyncGenerator[MemoryConnection]:
         """Connect, and take what comes."""
         async with super().connect() as connection, asyncio.TaskGroup() as group:
             pushing = group.create_task(_push(connection))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from atomizer import Connection
+    from atomizer.memory_connection import MemoryConnection
 
 
 @on_virtual_time
@@ -53,7 +54,7 @@ class Flapping(MemoryConductor):
         self.flaps = False
 
     @asynccontextmanager
-    async def connect(self) -> AsyncGenerator[Connection]:
+    async def connect(self) -> AsyncGenerator[MemoryConnection]:
         """Connect, and break."""
         self.connected_at.append(now())
         async with super().connect() as connection:
@@ -280,7 +281,7 @@ class Foreign(FaultyConductor):
         self._has_raised = False
 
     @asynccontextmanager
-    async def connect(self) -> AsyncGenerator[Connection]:
+    async def connect(self) -> AsyncGenerator[MemoryConnection]:
         """Connect; the first connection raises when there is trouble."""
         async with super().connect() as connection:
             if not self._has_raised:
@@ -323,7 +324,7 @@ class FailsAt(MemoryConductor):
         self._connected = 0
 
     @asynccontextmanager
-    async def connect(self) -> AsyncGenerator[Connection]:
+    async def connect(self) -> AsyncGenerator[MemoryConnection]:
         """Connect; the second time raises, or the end of the first."""
         self._connected += 1
         which = self._connected
@@ -373,7 +374,7 @@ class Revoked(FaultyConductor):
         self._is_revoked = False
 
     @asynccontextmanager
-    async def connect(self) -> AsyncGenerator[Connection]:
+    async def connect(self) -> AsyncGenerator[MemoryConnection]:
         """Connect once; a connection that is left complains of it, as a dead one may."""
         if self._is_revoked:
             raise ConductorUnavailable("the password was changed", permanent=True)

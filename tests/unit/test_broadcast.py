@@ -601,6 +601,7 @@ async def test_waiting_for_a_kind_that_is_not_there_is_refused() -> None:
     nothing: Any = None
     with pytest.raises(ValueError, match="'fialed': did you mean 'failed'"):
         await stream.wait_for("fialed", timeout=0)
-    for wanted in (int, nothing):
+    wrong: list[Any] = [int, nothing]
+    for wanted in wrong:
         with pytest.raises(TypeError, match="is no kind of event"):
             await stream.wait_for(wanted, timeout=0)

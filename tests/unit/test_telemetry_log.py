@@ -335,4 +335,4 @@ def test_log_without_room_for_a_line_is_refused() -> None:
 def test_logger_that_takes_no_fields_is_refused(logger: Any) -> None:
     """Before the first line is to be written."""
     with pytest.raises(TypeError, match="as any logger of structlog's"):
-        log_electrons(Atomizer(add), logger)
+        log_electrons(Atomizer(add), logger).close()
