@@ -175,4 +175,5 @@ def describe(statistics: Statistics, health: Health, *, serves: bool, since_ns: 
         conductors=statistics.conductors,
         ok=health.ok,
         reasons=health.reasons,
+        paused=statistics.paused,
     )

@@ -66,7 +66,7 @@ def _node_cells(report: NodeReport) -> tuple[str, ...]:
     atoms = len(report.atoms) + report.atoms_left_out
     return (
         report.node,
-        report.state,
+        f"{report.state}, {len(report.paused)} paused" if report.paused else report.state,
         moment(report.since),
         f"{report.host}:{report.pid}",
         report.version,

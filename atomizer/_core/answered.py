@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec.structs import replace
+
+from ..failure import FailureKind
 from ..trials import NONE_SO_FAR
 
 if TYPE_CHECKING:
@@ -11,7 +14,7 @@ if TYPE_CHECKING:
     from ..properties import Properties
     from ..settings import Clock
 
-__all__ = ("Answered", "Done", "stage_of")
+__all__ = ("Answered", "Done", "has_run", "stage_of")
 
 
 class Done(NamedTuple):
@@ -35,7 +38,7 @@ class Answered:
     Attributes:
         young: The newest ones.
         half: How many of them make a generation.
-        most_bytes: The largest result that is kept, so that all of them have a bounded room.
+        most_bytes: The largest answer that is kept, so that all of them have a bounded room.
     """
 
     def __init__(self, clock: Clock, *, most: int, seconds: float, most_bytes: int) -> None:
@@ -55,7 +58,9 @@ class Answered:
 
     def add(self, electron: Electron, outcome: Properties) -> None:
         """Remember what an electron was answered with."""
-        if len(outcome.result) > self.most_bytes:
+        if _weight(outcome) > self.most_bytes and outcome.failure is not None:
+            outcome = replace(outcome, failure=replace(outcome.failure, trace="", earlier=()))
+        if _weight(outcome) > self.most_bytes:
             return
         self._put(electron, outcome if electron.trials is None else Done(stage_of(electron), outcome))
 
@@ -80,6 +85,22 @@ class Answered:
 
     def _is_long_ago(self, outcome: Properties | None) -> bool:
         return outcome is not None and self._clock.utc_ns() - outcome.ended_ns > self._nanoseconds
+
+
+def has_run(outcome: Properties) -> bool:
+    """Whether an outcome is that of an atom that ran: what was refused may not be refused the next time."""
+    return outcome.failure is None or outcome.failure.kind in _RAN
+
+
+_RAN = frozenset((FailureKind.FAILED, FailureKind.TIMED_OUT, FailureKind.RESULT_REFUSED))
+
+
+def _weight(outcome: Properties) -> int:
+    """Return the bytes of what may be large in an outcome."""
+    failure = outcome.failure
+    if failure is None:
+        return len(outcome.result)
+    return len(failure.message) + len(failure.trace) + sum(map(len, failure.earlier))
 
 
 _LAST = (0, 2**63, True)

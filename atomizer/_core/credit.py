@@ -40,7 +40,8 @@ def slowed(slots: int, withheld: int, lent: int, granted: int) -> int:
     Args:
         slots: How many electrons run at once.
         withheld: How many of them may not come over this conductor yet, as its slow start says.
-        lent: How many atoms wait for children: what is lent comes on top, or the children would never come.
+        lent: How many slots are lent that come on top. Where nothing else may come, those of atoms that wait for
+            children, or these would never come.
         granted: What `allot` has decided for all conductors.
     """
     return granted if not withheld else min(granted, slots - withheld + _for_lent(lent))

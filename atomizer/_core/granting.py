@@ -52,12 +52,13 @@ class Granting:
     ) -> None:
         self._registry = registry
         self._links = links
+        self._flying = flying
         self._slots = slots
         self._turns = turns
         self._intake = intake
         self._tasks = tasks
         self.total = self._credit = settings.slots
-        self._lent = 0  # slots lent when the credit was last thought about
+        self._lent = 0, 0  # slots lent when the credit was last thought about, and those that widen what is held back
         self._is_granting = self._is_stale = False
         self._standstill = Standstill(
             flying=flying,
@@ -69,6 +70,11 @@ class Granting:
             slots=settings.slots,
             suspended=settings.suspended,
         )
+
+    @property
+    def waiting_for_children(self) -> int:
+        """How many atoms wait for children, their slot lent; what only waits for its next attempt does not count."""
+        return sum(flight.lends and flight.pausing is None for flight in self._flying)
 
     def credits(self, link: Link, *, without: Registration | None = None) -> dict[str, int]:
         """Decide the credit of every route on one conductor, by the route's name."""
@@ -82,9 +88,10 @@ class Granting:
 
     def look(self) -> bool:
         """Think about the credit again: an atom waits, or waits no more. Returns whether to be told of the next."""
-        if self._slots.lent != self._lent:
-            self._lent = self._slots.lent
-            before, self._credit = self._credit, allot(self.total, self._lent, self._credit)
+        lent = self._slots.lent, self.waiting_for_children if self._holds_back(self._links.values()) else 0
+        if lent != self._lent:
+            self._lent = lent
+            before, self._credit = self._credit, allot(self.total, self._slots.lent, self._credit)
             if self._credit != before or any(link.withheld for link in self._links.values()):
                 self.regrant()
         return self._standstill.watch()
@@ -96,10 +103,15 @@ class Granting:
             self._is_granting = True
             self._tasks.start(self._grant_newest(), "atomizer credit")
 
-    def _unpaused(self, links: Iterable[Link], without: Registration | None = None) -> dict[str, int]:
+    def _holds_back(self, links: Iterable[Link]) -> bool:
+        """Whether nothing may come beside what is out; but children must."""
+        return any(link.withheld >= self.total for link in links)
+
+    def _unpaused(self, links: Collection[Link], without: Registration | None = None) -> dict[str, int]:
         """Decide the credit of every route, as if nothing was paused: the least of some conductors."""
         withheld = max((link.withheld for link in links), default=0)
-        credit = slowed(self.total, withheld, self._slots.lent, self._credit)
+        lent = self.waiting_for_children if self._holds_back(links) else self._slots.lent
+        credit = slowed(self.total, withheld, lent, self._credit)
         bounds: dict[str, list[int | None]] = {}
         for registration in self._registry.registrations:
             if registration is not without:

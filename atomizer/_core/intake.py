@@ -11,10 +11,12 @@ class Intake:
 
     Attributes:
         is_draining: Nothing new is taken at all.
+        is_over: Nothing new will be taken any more: the node stops.
     """
 
     def __init__(self) -> None:
         self.is_draining: bool = False
+        self.is_over: bool = False
         self._routes: dict[str, None] = {}  # in order
         self._conductors: dict[str, None] = {}
 
@@ -24,7 +26,7 @@ class Intake:
 
     def takes(self, conductor: str, route: str) -> bool:
         """Whether electrons of a route are taken off a conductor."""
-        return not (self.is_draining or conductor in self._conductors or route in self._routes)
+        return not (self.is_over or self.holds_conductor(conductor) or route in self._routes)
 
     def holds_route(self, route: str) -> bool:
         """Whether a route is paused by its name."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..cancellation import cleanup
 from ..codec import Unknown, codec_for
-from ..conductor import Settlement
+from ..conductor import Durability, Settlement
 from ..control import Cancel
 from ..errors import AtomizerBug, Malformed
 from ..events import RuntimeFaulted
@@ -18,6 +18,7 @@ from .correlation import Correlation
 from .fleet import Fleet
 from .granting import Granting
 from .intake import Intake
+from .letting_go import let_go
 from .liveness import Liveness
 from .outbound import Outbound
 from .pausing import Pausing
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from ..settings import Settings
     from .broadcast import Broadcast
     from .children.processes import Processes
-    from .flight import Flight
     from .flights import Flights
     from .straight_line import StraightLine
     from .surrounding import Bonds
@@ -142,8 +142,10 @@ class Node:
         """Take nothing more from a conductor, let what it brought finish within `Settings.grace`, and close it."""
         link = self.links.pop(name)
         pump = self._pumps.pop(name, None)
+        self._intake.pause_conductor(name)  # until another of the name comes
         if pump is not None:
             await pump.close(self._settings.settle_grace)
+            await let_go((pump,), self.tasks, self._settings.settle_grace)
         self._give_back_waiting(link)
         await self._landed(self._settings.grace, lambda: not any(f.link is link for f in self.flights.under_way))
         await self.fleet.leave(link, self._settings.settle_grace)
@@ -173,10 +175,9 @@ class Node:
         self.tasks.start(self._retire(registration), f"atomizer retires {registration.definition.atom_id}")
 
     async def _retire(self, registration: Registration) -> None:
-        def is_idle() -> bool:
-            return not any(flight.registration is registration for flight in self.flights.under_way)
-
-        await self._landed(self._settings.grace, is_idle)
+        await self._landed(
+            self._settings.grace, lambda: not any(f.registration is registration for f in self.flights.under_way)
+        )
         error = await self._close_atom(registration)
         if error is not None:
             self._broadcast.emit(RuntimeFaulted, atom_id=registration.definition.atom_id, error=repr(error))
@@ -199,10 +200,12 @@ class Node:
         Cancellation: is held up until everything is closed, for a bounded time.
         """
         settings = self._settings
-        self.stopping = self.slots.is_watched = True
-        with cleanup(settings.grace + settings.cancel_grace + 6 * settings.settle_grace):
+        self.stopping = self.slots.is_watched = self._intake.is_over = True
+        self.flights.attempts.is_leaving = not self._alone
+        with cleanup(settings.grace + settings.cancel_grace + 7 * settings.settle_grace):
             for pump in self._pumps.values():
                 await pump.close(settings.settle_grace)
+            await let_go(self._pumps.values(), self.tasks, settings.settle_grace)
             self._give_back_waiting()
             if drain:
                 await self._landed(settings.grace, self._is_hopeless)
@@ -238,6 +241,7 @@ class Node:
             on_failed=self._unanswered.over,
         )
         self.links[conductor.name] = link
+        self._intake.resume_conductor(conductor.name)
         if self._serve:
             self._pumps[conductor.name] = self._make_pump(link)
             credits = self._granting.credits(link)
@@ -255,7 +259,7 @@ class Node:
             granting=self._granting,
             watchdog=self._watchdog,
             tasks=self.tasks,
-            starts_slowly=not self._alone,
+            starts_slowly=link.conductor.durability is Durability.BROKER,
         )
         link.at_once = AtOnce(
             pump,
@@ -311,6 +315,7 @@ class Node:
             flights=self.flights,
             until_landed=self._until_landed,
             is_in_vain=self._is_hopeless,
+            pumps=self._pumps,
             stir=self._moved.set,
         )
 
@@ -350,11 +355,7 @@ class Node:
 
     def _is_hopeless(self) -> bool:
         """Whether waiting is in vain: somebody is in a hurry, or what is left waits for children that nobody runs."""
-
-        def is_stuck(flight: Flight) -> bool:
-            return flight.lends and flight.pausing is None
-
-        return self._hurried or (self._alone and all(is_stuck(flight) for flight in self.flights.under_way))
+        return self._hurried or (self._alone and all(f.lends and f.pausing is None for f in self.flights.under_way))
 
     def _give_back_waiting(self, link: Link | None = None) -> None:
         """Give back what waits for its turn or its next attempt: of one conductor, or of all. Nothing of it runs."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .flights import Flights
     from .granting import Granting
     from .intake import Intake
+    from .pump import Pump
     from .supervision import Link
 
     Paused: TypeAlias = tuple[tuple[str, str], ...]
@@ -35,6 +36,7 @@ class Pausing:
         links: The conductors, as they are at any moment.
         until_landed: Waits until nothing is under way, or something is enough.
         is_in_vain: Whether what is under way will never end by itself.
+        pumps: What takes electrons off the conductors, as they are at any moment.
         stir: Has those who wait in `until_landed` look again.
     """
 
@@ -49,6 +51,7 @@ class Pausing:
         flights: Flights,
         until_landed: Callable[[Callable[[], bool]], Awaitable[None]],
         is_in_vain: Callable[[], bool],
+        pumps: Mapping[str, Pump],
         stir: Callable[[], None],
     ) -> None:
         self._intake = intake
@@ -59,6 +62,7 @@ class Pausing:
         self._flights = flights
         self._until_landed = until_landed
         self._is_in_vain = is_in_vain
+        self._pumps = pumps
         self._stir = stir
 
     @property
@@ -109,6 +113,8 @@ class Pausing:
         """Tell the conductors, and whoever listens, what is another since before."""
         after = self._paused()
         await self._granting.grant()
+        for pump in tuple(self._pumps.values()):
+            await pump.let_go()
         self._emit(IntakePaused, [each for each in after if each not in before])
         self._emit(IntakeResumed, [each for each in before if each not in after])
 

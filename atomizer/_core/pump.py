@@ -36,7 +36,7 @@ class Pump:
     comes before another may take anything.
 
     Args:
-        starts_slowly: False where nothing that comes can have been out before: the hub is this runtime's own.
+        starts_slowly: False where nothing that comes can have ended a process before: it would have ended with it.
 
     Attributes:
         is_open: Whether it takes electrons.
@@ -96,6 +96,26 @@ class Pump:
         self.is_plain = False
         self.is_open = False
         await self._tasks.end(tuple(self._waiting), seconds)
+
+    async def let_go(self) -> None:
+        """
+        Tell the conductor from which routes nothing is taken any more, and where that is all, give back what has come.
+
+        Nobody has begun it: here it would only lie while others have nothing to do. It takes as long as the conductor
+        takes.
+        """
+        link = self.link
+        connection = link.connection
+        await link.grant(self._granting.credits(link))
+        while connection is not None and connection is link.connection and not any(link.credits.values()):
+            try:
+                delivery = connection.receive_nowait(_WORK)
+            except ConductorError:
+                return  # the link meets the same
+            if delivery is None:
+                return
+            await link.settle(connection, delivery, Settlement.REQUEUE)
+            await asyncio.sleep(0)  # also where nothing is waited for, the time for this may be up
 
     async def _work(self) -> None:
         me = asyncio.current_task()
@@ -174,7 +194,7 @@ class Pump:
         CURRENT.set(None)
         flown = worker.flight
         worker.give_back()
-        if not self.is_plain and flown is not None and flown.joins is None:  # else it is settled with the other
+        if not self.is_plain and flown is not None:  # what only joins is no suspect: this process lives, and runs it
             self._settled(flown.delivery)
 
     # Slow start
@@ -183,7 +203,7 @@ class Pump:
     def _holds_back(self) -> bool:
         """Whether nothing may be received beside what is out. Where an atom waits for children, they may."""
         slow = self._slow_start
-        return slow is not None and slow.is_holding and not self._slots.lent
+        return slow is not None and slow.is_holding and not self._granting.waiting_for_children
 
     def _begin_slowly(self) -> None:
         """Begin on a new connection, before it is listened on."""
@@ -199,7 +219,7 @@ class Pump:
             self._judge()
 
     def _settled(self, delivery: Delivery) -> None:
-        """Take into account that a delivery is settled, or flown to its end."""
+        """Take into account that a delivery is settled, or flown to its end, or joins what is under way."""
         if self._slow_start is not None and self._slow_start.settled(delivery):
             self._judge()
             self.prime()

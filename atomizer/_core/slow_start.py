@@ -12,6 +12,9 @@ it comes that what might have been counted is through. To wait for its end as we
 64 electrons of a second on 64 slots take 1 s so, 4 s if the credit doubles with each acknowledgement, and 7 s if it
 does with each full round of them. Of slow atoms a node would stay nearly empty for as long as several of them take.
 
+After a connection has broken that its process survived, what is under way comes again as if it had ended that. It joins
+what runs here, and is no suspect from then on: this process lives, and runs it.
+
 A delivery that came before, on a transport that cannot say how that ended, is neither: it doubles once it is settled.
 """
 
@@ -94,7 +97,12 @@ class SlowStart:
             self._out[id(delivery)] = delivery, past
 
     def settled(self, delivery: Delivery) -> bool:
-        """Take note that a delivery is settled, or flown to its end; returns whether that made a difference."""
+        """
+        Take note that a delivery is settled, or flown to its end, or joins what is under way here.
+
+        Returns:
+            Whether that made a difference.
+        """
         found = self._out.pop(id(delivery), None)
         if found is None:
             return False

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from math import inf
 from typing import TYPE_CHECKING
 
-from ..cancellation import cleanup, foreign_cancellation_as_broken
+from ..cancellation import cleanup
 from ..conductor import Durability, Lane, Route, Settlement, Spread
 from ..errors import (
     ConductorBroken,
@@ -17,6 +18,7 @@ from ..errors import (
 from ..events import ConductorConnected, ConductorLost, SettlementLost
 from .back_off import pause_before
 from .link_state import LinkState
+from .seam import seam
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,8 +39,8 @@ class Link:
     """
     One conductor, over all its connections.
 
-    A connection that breaks is left to die, and the next is opened here with jittered back-off. Whoever sends over a
-    link need not know: it tries again on the next connection until its time is up.
+    A connection that breaks is left to die, and the next is opened here with jittered back-off, which begins anew
+    only after a connection that lasted. Whoever sends over a link need not know: it tries again on the next connection until its time is up.
 
     Attributes:
         codec: How bodies are written on it.
@@ -105,7 +107,7 @@ class Link:
         attempt = 0
         try:
             while not self.has_failed:
-                if await self._live():
+                if await self._live() >= self._settings.backoff_most:  # else it comes only to break again
                     attempt = 0
                 await asyncio.sleep(pause_before(attempt, self._settings))
                 attempt += 1
@@ -269,29 +271,27 @@ class Link:
         if delivery.redelivered:
             self.on_settled(delivery)
 
-    async def _live(self) -> bool:
-        """Live through one connection, from the attempt to open it to its end. Returns whether it was ever ready."""
-        stack, was_ready = AsyncExitStack(), False
+    async def _live(self) -> float:
+        """Live through one connection, from the attempt to open it to its end. Returns for how long it was ready, if ever."""
+        stack, ready_at = AsyncExitStack(), inf
         try:
             connection = await self._connect(stack)
-            was_ready = True
-            with foreign_cancellation_as_broken(self.name):
+            ready_at = self._clock.monotonic()
+            with seam(self.name, "it was read"):
                 await self._read_control(connection)
         except ConductorError as error:
             self.connection = None
             self._lose(error)
-        except Exception as error:  # what a conductor should translate must not leave the node deaf
-            self.connection = None
-            self._lose(ConductorBroken(f"conductor {self.name!r} raised {error!r} while it was read"))
         finally:
             self.connection = None
+            lived = self._clock.monotonic() - ready_at
             await self._leave(stack)
-        return was_ready
+        return lived
 
     async def _leave(self, stack: AsyncExitStack) -> None:
         """Leave a connection, also a dead one, for which its author may wait for something; but not for ever."""
         try:
-            with cleanup(self._settings.settle_grace):
+            with seam(self.name, "it was left"), cleanup(self._settings.settle_grace):
                 await stack.aclose()
         except ConductorError as error:
             if not self.has_failed:  # what has failed for good is not lost once more
@@ -300,18 +300,15 @@ class Link:
     async def _connect(self, stack: AsyncExitStack) -> Connection:
         """Open a connection and listen on everything on it, before anybody may use it."""
         seconds = self._settings.connect_timeout
-        try:
-            async with asyncio.timeout(seconds):
-                connection = await stack.enter_async_context(self.conductor.connect())
-                await self._listen_on_everything(connection)
-        except ConductorError:
-            raise
-        except TimeoutError as error:
-            raise ConductorUnavailable(
-                f"conductor {self.name!r} was not ready within {seconds:g} s (Settings.connect_timeout)"
-            ) from error
-        except Exception as error:  # a conductor lets through what it should translate: that must not end the node
-            raise ConductorUnavailable(f"conductor {self.name!r} raised {error!r} while connecting") from error
+        with seam(self.name, "connecting", ConductorUnavailable):
+            try:
+                async with asyncio.timeout(seconds):
+                    connection = await stack.enter_async_context(self.conductor.connect())
+                    await self._listen_on_everything(connection)
+            except TimeoutError as error:
+                raise ConductorUnavailable(
+                    f"conductor {self.name!r} was not ready within {seconds:g} s (Settings.connect_timeout)"
+                ) from error
         self.connection = connection
         self._move(LinkState.READY)
         self._broadcast.emit(ConductorConnected, conductor=self.name)

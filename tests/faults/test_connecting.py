@@ -44,6 +44,43 @@ async def test_a_lost_connection_is_tried_again_with_pauses_that_double_up_to_a_
     assert len({round(pause, 6) for pause in pauses[6:]}) > 5
 
 
+class Flapping(MemoryConductor):
+    """A conductor whose connections break a millisecond after they came about, for a while."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connected_at: list[float] = []
+        self.flaps = False
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncGenerator[Connection]:
+        """Connect, and break."""
+        self.connected_at.append(now())
+        async with super().connect() as connection:
+            if self.flaps:
+                asyncio.get_running_loop().call_later(0.001, self.cut, connection)
+            yield connection
+
+
+@on_virtual_time
+async def test_pauses_double_also_between_connections_that_break_at_once() -> None:
+    """A connection that did not last is no reason to begin anew; one that lasted is."""
+    wire = Flapping()
+
+    async with Atomizer(conductor=wire, settings=quick(backoff_first=0.1, backoff_most=3.0), serve=False):
+        wire.flaps = True
+        wire.cut()
+        await asyncio.sleep(60.0)
+        wire.flaps = False
+        while_it_flapped = len(wire.connected_at)
+        await asyncio.sleep(60.0)
+        wire.cut()
+        await asyncio.sleep(0.2)
+
+    assert 15 < while_it_flapped < 45
+    assert wire.connected_at[-1] == pytest.approx(now(), abs=0.2)
+
+
 @on_virtual_time
 async def test_a_runtime_is_entered_when_connecting_succeeds_within_its_patience() -> None:
     """The first tries may fail."""
@@ -274,6 +311,55 @@ async def test_a_foreign_error_in_a_conductor_does_not_leave_a_runtime_deaf(erro
         await heard(stream, events.ConductorLost)
         await heard(stream, events.ConductorConnected)
         assert await runtime.run(double, 4) == 8
+
+
+class FailsAt(MemoryConductor):
+    """A conductor that lets through an error of its own once: when it connects again, or when it is left."""
+
+    def __init__(self, error: BaseException, *, leaving: bool) -> None:
+        super().__init__()
+        self._error = error
+        self._leaving = leaving
+        self._connected = 0
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncGenerator[Connection]:
+        """Connect; the second time raises, or the end of the first."""
+        self._connected += 1
+        which = self._connected
+        if which == 2 and not self._leaving:
+            raise self._error
+        async with super().connect() as connection:
+            yield connection
+        if which == 1 and self._leaving:
+            raise self._error
+
+
+@pytest.mark.parametrize("leaving", [False, True], ids=["connecting", "leaving"])
+@pytest.mark.parametrize("error", [OSError("foreign"), asyncio.CancelledError()], ids=["an error", "a cancellation"])
+@on_virtual_time
+async def test_a_foreign_error_on_connecting_or_leaving_does_not_end_a_conductor(
+    error: BaseException, leaving: bool
+) -> None:
+    """It comes back, and the runtime goes on."""
+    wire = FailsAt(error, leaving=leaving)
+
+    async with Atomizer(double, conductor=wire, settings=quick()) as runtime:
+        wire.cut()
+        await asyncio.sleep(10.0)
+        states = runtime.statistics().conductors
+        assert await runtime.run(double, 4) == 8
+
+    assert states == {"memory": "ready"}
+
+
+@on_virtual_time
+async def test_a_foreign_error_on_leaving_does_not_keep_a_runtime_from_stopping() -> None:
+    """The last connection may complain too."""
+    async with Atomizer(double, conductor=FailsAt(OSError("foreign"), leaving=True), settings=quick()) as runtime:
+        assert await runtime.run(double, 4) == 8
+
+    assert runtime.statistics().conductors == {"memory": "closed"}
 
 
 # A conductor that refuses for good

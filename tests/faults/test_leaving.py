@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -15,6 +16,7 @@ from atomizer.testing.clock import all_blocked, on_virtual_time
 from atomizer.testing.faults import FaultKind, Plan, Step
 from atomizer.testing.record import RecordingConductor
 
+from .pushing import PushingHub
 from .wires import SLACK, WAIT, WORK, depth, double, faulty, now, quick, wait
 
 if TYPE_CHECKING:
@@ -220,3 +222,38 @@ async def test_a_program_that_runs_out_of_time_while_it_stops_still_closes_every
     assert now() <= 5.0 + 1.0
     assert left == 1
     assert wire.ledger.violations() == []
+
+
+@atomizer.atom(id="tests.nap")
+async def nap(seconds: float) -> None:
+    """Sleep."""
+    await asyncio.sleep(seconds)
+
+
+@pytest.mark.parametrize("how", ["stop", "drain", "pause", "remove"])
+@on_virtual_time
+async def test_what_came_to_a_node_that_takes_nothing_more_is_left_to_others_at_once(how: str) -> None:
+    """It lies there, not begun, behind atoms that take long: it does not wait for their end."""
+    hub = PushingHub()
+    asker = Atomizer(conductor=hub, settings=quick(name="asker"), serve=False)
+    node = Atomizer(nap, double, conductor=hub, settings=quick(name="node", slots=2, grace=100.0))
+
+    async with asker, asyncio.TaskGroup() as group:
+        await node.__aenter__()
+        long = [await asker.send(nap, 25.0) for _ in range(2)]
+        await all_blocked()
+        lying = [await asker.send(double, number) for number in range(2)]
+        await all_blocked()
+        ways = {"drain": node.drain, "pause": partial(node.pause, hub), "remove": partial(node.unregister, hub)}
+        group.create_task(ways.get(how, partial(node.__aexit__, None, None, None))())
+        await all_blocked()
+        late = [await asker.send(double, number) for number in range(2, 4)]
+        async with Atomizer(double, conductor=hub, settings=quick(name="other")):
+            doubled = [await handle for handle in lying + late]
+            took = now()
+        for handle in long:
+            await handle
+        if how != "stop":
+            await node.__aexit__(None, None, None)
+
+    assert (took, doubled) == (pytest.approx(1.0), [0, 2, 4, 6])

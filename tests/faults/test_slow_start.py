@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 import atomizer
-from atomizer import Atomizer, Electron, Frame, FunctionAtom, Lane, MemoryConductor, Route
+from atomizer import Atomizer, Electron, Frame, FunctionAtom, Lane, MemoryConductor, Options, Retry, Route
 from atomizer.testing.clock import all_blocked, on_virtual_time
 
-from .wires import now, quick
+from .wires import LastingHub, now, quick
 
 
 class Runs:
@@ -63,7 +63,7 @@ def electron(id: str, seconds: float, atom_id: str = "tests.watched") -> Electro
 @on_virtual_time
 async def test_slow_atoms_fill_all_slots_in_the_first_second() -> None:
     """The credit doubles with what comes clean: it does not wait for the ends."""
-    hub, runs = MemoryConductor(), Runs()
+    hub, runs = LastingHub(), Runs()
     atom = watched(runs)
     asker = Atomizer(conductor=hub, settings=quick(name="asker"), serve=False)
 
@@ -80,7 +80,7 @@ async def test_slow_atoms_fill_all_slots_in_the_first_second() -> None:
 @on_virtual_time
 async def test_what_a_dead_node_held_is_run_one_by_one() -> None:
     """I8: one of it may be what killed the node, and nothing else is to die with it again."""
-    hub, runs = MemoryConductor(), Runs()
+    hub, runs = LastingHub(), Runs()
     names = ["a", "b", "c", "d"]
     await died_with(hub, *(electron(name, 1.0) for name in names))
 
@@ -95,7 +95,7 @@ async def test_what_a_dead_node_held_is_run_one_by_one() -> None:
 @on_virtual_time
 async def test_nothing_runs_beside_what_may_be_poison_on_another_route() -> None:
     """I8: they share a process, and would die together."""
-    hub, runs = MemoryConductor(), Runs()
+    hub, runs = LastingHub(), Runs()
     one, other = watched(runs, "tests.one"), watched(runs, "tests.other")
     await died_with(hub, electron("suspect", 5.0, "tests.one"), electron("too", 5.0, "tests.other"))
     asker = Atomizer(conductor=hub, settings=quick(name="asker"), serve=False)
@@ -109,7 +109,7 @@ async def test_nothing_runs_beside_what_may_be_poison_on_another_route() -> None
 @on_virtual_time
 async def test_when_what_may_be_poison_is_settled_everything_else_is_taken() -> None:
     """The node is as fast as before."""
-    hub, runs = MemoryConductor(), Runs()
+    hub, runs = LastingHub(), Runs()
     atom = watched(runs)
     await died_with(hub, electron("suspect", 5.0))
     asker = Atomizer(conductor=hub, settings=quick(name="asker"), serve=False)
@@ -127,7 +127,7 @@ async def test_when_what_may_be_poison_is_settled_everything_else_is_taken() -> 
 @on_virtual_time
 async def test_what_was_given_back_in_order_is_taken_at_full_speed() -> None:
     """It comes again, but nothing died of it."""
-    hub, runs = MemoryConductor(), Runs()
+    hub, runs = LastingHub(), Runs()
     atom = watched(runs)
     asker = Atomizer(conductor=hub, settings=quick(name="asker"), serve=False)
 
@@ -150,7 +150,7 @@ async def test_children_of_what_may_be_poison_come() -> None:
     async def deep(bond: atomizer.Bond, depth: int) -> int:
         return 0 if depth == 0 else 1 + await bond.run(deep, depth - 1)
 
-    hub = MemoryConductor()
+    hub = LastingHub()
     suspect = Electron(id="suspect", atom_id="tests.deep", payload=b"12")
     await died_with(hub, suspect)
 
@@ -165,7 +165,7 @@ async def test_children_of_what_may_be_poison_come() -> None:
 async def test_an_abandoned_atom_that_may_be_poison_holds_nothing_once_it_is_answered() -> None:
     """Its delivery is settled, though its atom still runs."""
     runs, over = Runs(), asyncio.Event()
-    hub = MemoryConductor()
+    hub = LastingHub()
 
     @atomizer.atom(id="tests.stubborn")
     async def stubborn() -> None:
@@ -190,7 +190,7 @@ async def test_an_abandoned_atom_that_may_be_poison_holds_nothing_once_it_is_ans
 @on_virtual_time
 async def test_each_new_connection_begins_slowly() -> None:
     """Also that of a node that goes on: what it held comes again, and joins what still runs or is run by itself."""
-    hub, runs = MemoryConductor(), Runs()
+    hub, runs = LastingHub(), Runs()
     atom = watched(runs)
     asker = Atomizer(conductor=hub, settings=quick(name="asker"), serve=False)
 
@@ -220,3 +220,65 @@ async def test_a_runtime_alone_on_its_own_hub_starts_at_full_speed() -> None:
             await handle
 
     assert now() == pytest.approx(1.0)
+
+
+@on_virtual_time
+async def test_a_hub_that_dies_with_this_process_starts_at_full_speed() -> None:
+    """What a process did not survive, such a hub did not either. So who leaves at once has done what it sent."""
+
+    @atomizer.atom(id="tests.note", options=Options(reply=False))
+    async def note(number: int) -> None:
+        """Note a number."""
+
+    async with Atomizer(note, conductor=MemoryConductor(), settings=quick(name="node", slots=8)) as node:
+        for number in range(5):
+            await node.send(note, number)
+
+    assert node.statistics().completed == 5
+
+
+@on_virtual_time
+async def test_what_comes_again_and_still_runs_here_holds_nothing_back() -> None:
+    """Its process lives: only its connection broke."""
+    hub, runs = LastingHub(), Runs()
+    atom = watched(runs)
+    asker = Atomizer(conductor=hub, settings=quick(name="asker"), serve=False)
+
+    async with asker, Atomizer(atom, conductor=hub, settings=quick(name="node", slots=8)) as node:
+        long = await asker.send(atom, "long", 3600.0)
+        await all_blocked()
+        hub.cut()
+        await asyncio.sleep(1.0)
+        began = now()
+        async with asyncio.TaskGroup() as group:
+            for number in range(7):
+                group.create_task(asker.run(atom, str(number), 1.0))
+        took = now() - began
+        free = node.statistics().free
+        await long
+
+    assert (took, free) == (pytest.approx(1.0), 7)
+
+
+@on_virtual_time
+async def test_what_may_be_poison_runs_by_itself_while_another_waits_for_its_next_attempt() -> None:
+    """A slot that is lent for a pause lets nothing in: nobody waits for children."""
+    hub, runs = LastingHub(), Runs()
+    atom = watched(runs)
+
+    @atomizer.atom(id="tests.retried", options=Options(reply=False, retry=Retry(attempts=9, backoff=9.0, jitter=0.0)))
+    async def retried() -> None:
+        raise ValueError
+
+    asker = Atomizer(conductor=hub, settings=quick(name="asker"), serve=False)
+    async with Atomizer(retried, conductor=hub, settings=quick(name="node")) as node, asker:
+        await asker.send(retried)
+        await asyncio.sleep(1.0)
+        suspended = node.statistics().suspended
+        await died_with(hub, electron("suspect", 5.0))
+        await node.register(atom)
+        await asyncio.sleep(1.0)
+        await asker.run(atom, "innocent", 1.0)
+
+    assert suspended == 1
+    assert runs.beside == {"suspect": set(), "innocent": set()}

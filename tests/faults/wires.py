@@ -7,7 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import atomizer
-from atomizer import Lane, MemoryConductor, Route, Settings
+from atomizer import Durability, Lane, MemoryConductor, Route, Settings
 from atomizer.testing.clock import current_clock
 from atomizer.testing.faults import FaultKind, FaultyConductor, Plan, Step
 from atomizer.testing.record import RecordingConductor
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from atomizer.testing.ledger import Sent
 
 __all__ = (
-    "SLACK", "WAIT", "WORK", "always", "depth", "double", "faulty", "heard", "now", "quick", "tries", "wait",
+    "SLACK", "WAIT", "WORK", "LastingHub", "always", "depth", "double", "faulty", "heard", "now", "quick", "tries", "wait",
 )  # fmt: skip
 
 SLACK = 0.001
@@ -38,6 +38,12 @@ async def wait() -> None:
 
 WORK = Route(Lane.WORK, double.atom_id)
 WAIT = Route(Lane.WORK, wait.atom_id)
+
+
+class LastingHub(MemoryConductor):
+    """A hub that says it survives the end of any node, as a broker does: connections to it begin slowly."""
+
+    durability = Durability.BROKER
 
 
 def quick(**given: Any) -> Settings:

@@ -32,12 +32,12 @@ BUGS = {
     ),
     "acknowledges before the reply is confirmed": Bug(
         "_core/answering.py",
-        "            await self._send_all(flight, left)\n",
-        "            settlement = left.settlement\n            await self._send_all(flight, left)\n",
+        "            left = await self._send_all(flight, left)\n",
+        "            settlement = left.settlement\n            left = await self._send_all(flight, left)\n",
     ),
     "sends the reply when all is settled": Bug(
         "_core/answering.py",
-        "            await self._send_all(flight, left)\n",
+        "            left = await self._send_all(flight, left)\n",
         '            __import__("asyncio").ensure_future(self._send_all(flight, left))\n',
     ),
     "takes a broken connection for a reply without receiver": Bug(
@@ -162,9 +162,14 @@ BUGS = {
         "        if not self.since:\n",
     ),
     "keeps every event": Bug(
-        "_core/broadcast.py",
-        "            self._ring.popleft()\n            self.dropped += 1\n",
-        "            self.dropped += 1\n",
+        "_core/event_ring.py",
+        "deque(maxlen=buffer)  # each of an event or more: never too few\n",
+        "deque()\n",
+    ),
+    "lets more in than there is credit for": Bug(
+        "memory_listening.py",
+        "        if len(unsettled) >= self.credit:\n",
+        "        if len(unsettled) > self.credit:\n",
     ),
     "hands out every reply that comes": Bug(
         "asker.py",
@@ -198,8 +203,9 @@ BUGS = {
     ),
     "forgets another asker when a copy goes on": Bug(
         "_core/answering.py",
-        "        if reply is None:  # whoever is answered in the end, this node is not\n            return _REQUEUE\n",
-        "        if reply is None:\n            return settlement\n",
+        "        if reply is None or copy is not None:  # whoever is answered in the end, this node is not\n"
+        "            return _REQUEUE\n",
+        "        if reply is None or copy is not None:\n            return settlement\n",
     ),
     "forgets what joined": Bug(
         "_core/answering.py",
@@ -208,7 +214,7 @@ BUGS = {
     ),
     "acknowledges what joined before it is answered": Bug(
         "_core/reception.py",
-        "            running.joined = [*(running.joined or ()), flight]\n",
+        "            running.joined = [*filter(_can_be_settled, running.joined or ()), flight]\n",
         "            flight.link.settle_nowait(flight.connection, delivery, Verdict().settlement)\n",
     ),
     "loses the count of attempts": Bug(

@@ -51,6 +51,20 @@ async def test_nodes_are_a_table_for_people() -> None:
 
 
 @on_virtual_time
+async def test_node_that_is_paused_says_so_beside_its_state() -> None:
+    """It runs, and takes nothing of something."""
+    hub = MemoryConductor()
+    async with (
+        Atomizer(wait, conductor=hub, settings=named("till-1")) as server,
+        Atomizer(conductor=hub, settings=named("looks"), serve=False) as runtime,
+    ):
+        await server.pause(wait)
+        found = await nodes_of(runtime, 1.0, as_json=False)
+
+    assert "running, 1 paused" in found.text
+
+
+@on_virtual_time
 async def test_nodes_are_whole_reports_for_machines() -> None:
     """Fields that have their default too."""
     hub = MemoryConductor()

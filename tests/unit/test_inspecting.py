@@ -339,6 +339,20 @@ async def test_nodes_say_where_they_are_and_what_they_do() -> None:
 
 
 @on_virtual_time
+async def test_node_says_what_it_takes_nothing_of() -> None:
+    """So that whoever wonders why nothing comes sees it from afar."""
+    hub = MemoryConductor()
+    async with (
+        Atomizer(wait, visit, conductor=hub, settings=named("server")) as server,
+        Atomizer(conductor=hub, settings=named("asker"), serve=False) as asker,
+    ):
+        await server.pause(visit)
+        _, report = await asker.nodes()
+
+    assert report.paused == ("tests.visit",)
+
+
+@on_virtual_time
 async def test_runtime_with_a_hub_of_its_own_waits_for_nobody() -> None:
     """There is nobody else, and it knows that."""
     clock = current_clock()
