@@ -82,8 +82,7 @@ def _meant(name: object) -> Iterable[type[Event]]:
             raise ValueError(f"no kind of event is named {name!r}: {nearest(name, _BY_NAME, known_as='a kind')}")
         return (_BY_NAME[name],)
     if isinstance(name, type) and issubclass(name, Event):
-        wanted: type[Event] = name
-        return [kind for kind in _KINDS if issubclass(kind, wanted)]
+        return [kind for kind in _KINDS if issubclass(kind, cast("type", name))]
     raise _no_kind(name)
 
 
