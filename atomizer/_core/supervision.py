@@ -272,7 +272,7 @@ class Link:
             self.on_settled(delivery)
 
     async def _live(self) -> float:
-        """Live through one connection, from the attempt to open it to its end. Returns for how long it was ready, if ever."""
+        """Live through one connection, from the attempt to open it to its end. Returns for how long it was ready."""
         stack, ready_at = AsyncExitStack(), inf
         try:
             connection = await self._connect(stack)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from atomizer.testing.ledger import Sent
 
 __all__ = (
-    "SLACK", "WAIT", "WORK", "LastingHub", "always", "depth", "double", "faulty", "heard", "now", "quick", "tries", "wait",
+    "SLACK", "WAIT", "WORK", "LastingHub", "always", "depth", "double", "faulty", "heard", "now", "quick", "tries",
+    "wait",
 )  # fmt: skip
 
 SLACK = 0.001
