@@ -39,8 +39,9 @@ class Link:
     """
     One conductor, over all its connections.
 
-    A connection that breaks is left to die, and the next is opened here with jittered back-off, which begins anew
-    only after a connection that lasted. Whoever sends over a link need not know: it tries again on the next connection until its time is up.
+    A connection that breaks is left to die, and the next is opened here with jittered back-off, which begins anew only
+    after a connection that lasted. Whoever sends over a link need not know: it tries again on the next connection until
+    its time is up.
 
     Attributes:
         codec: How bodies are written on it.
