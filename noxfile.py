@@ -130,7 +130,7 @@ nox.options.sessions = ["lint", "types", "tests", "uvloop", "faults", "docs", "w
 
 OTHER_PYTHONS = ("3.12", "3.13")
 TESTS = ("unit", "property", "contract", "typing", "architecture", "examples", "benchmarks")
-"""The folders of tests/ that make one run; faults/ is a run of its own."""
+"""The folders of tests/ that make one run; faults/ and simulation/ are a run of their own."""
 
 
 @nox.session
@@ -165,8 +165,14 @@ def uvloop(session: nox.Session) -> None:
 
 @nox.session
 def faults(session: nox.Session) -> None:
-    """The fault runs: every step of the way, and every way to fail there."""
-    run(session, "pytest", *present(("faults",)))
+    """The fault runs: every step of the way, every way to fail there, and two thousand worlds of all of them."""
+    run(session, "pytest", *present(("faults", "simulation")))
+
+
+@nox.session(default=False)
+def simulate(session: nox.Session) -> None:
+    """Ten thousand worlds in which everything goes wrong, over every core: `nox -s simulate -- --seeds 100000`."""
+    run(session, "tests.simulation", *session.posargs)
 
 
 @nox.session(default=False)

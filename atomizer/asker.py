@@ -138,7 +138,7 @@ class Asker:
         if to.has_reply:  # expected before it is sent: a reply may come before `send_nowait` returns
             if self._expecting.setdefault(electron_id, handle) is not handle:
                 handle.disown()
-                raise ValueError(f"electron {electron_id!r} is outstanding already: an id is one request")
+                raise ValueError(f"electron {electron_id!r} is outstanding already: await its first handle")
             if deadline < inf:
                 handle.due = due = deadline + self._grace
                 if due < self._alarm.next:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from math import isnan
 from typing import IO, TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
@@ -11,7 +12,7 @@ from click.exceptions import NoArgsIsHelpError
 
 from ._cli.complaint import FINDING, INTERRUPTED, UNWRITABLE, USAGE, Complaint
 from ._cli.voice import Unwritable, Voice, is_broken, let_go_of_broken_streams
-from .masking import masked_text
+from .masking import masked_line
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
@@ -39,17 +40,17 @@ Exit codes:
 
 def _say(text: str) -> None:
     try:
-        click.echo(masked_text(text))
+        click.echo(text)
     except (OSError, ValueError) as error:
         raise Unwritable(error) from error
 
 
 def _write_note(text: str) -> None:
-    click.echo(masked_text(text), err=True)
+    click.echo(text, err=True)
 
 
 def _note(text: str) -> None:
-    Voice(_say, _write_note).note(text)
+    Voice(_say, _write_note).note(masked_line(text))
 
 
 class _Misuse(click.ClickException):
@@ -111,6 +112,24 @@ class _Commands(click.Group):
         return super().resolve_command(ctx, args)
 
 
+class _Seconds(click.FloatRange):
+    """A span of time that clocks and timers can hold."""
+
+    name = "seconds"
+
+    def __init__(self, *, least: float = 0.0) -> None:
+        super().__init__(min=least, max=_LONGEST)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        seconds = super().convert(value, param, ctx)
+        if isnan(seconds):  # no comparison finds it out of a range
+            self.fail(f"{value!r} is no span of time", param, ctx)
+        return seconds
+
+
+_LONGEST = 1e9  # seconds, thirty years
+
+
 def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
         from ._cli.installation import version
@@ -132,9 +151,7 @@ _conductor = click.option(
 )
 _json = click.option("--json", "as_json", is_flag=True, help="For machines.")
 _LOG_STYLES = ("console", "json")
-_seconds = click.option(
-    "--seconds", type=click.FloatRange(min=0.0), default=1.0, show_default=True, help="To gather answers for."
-)
+_seconds = click.option("--seconds", type=_Seconds(), default=1.0, show_default=True, help="To gather answers for.")
 _BENCH_ATOMS = ("noop", "suspend", "process")
 _targets = click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
 
@@ -144,7 +161,7 @@ _targets = click.argument("targets", nargs=-1, required=True, metavar="TARGET...
 @_conductor
 @click.option("--name", help="The node's name; host-pid-random if not given.")
 @click.option("--slots", type=click.IntRange(min=1), help="How many electrons run at once.")
-@click.option("--grace", type=click.FloatRange(min=0.0), metavar="SECONDS", help="To finish in, when told to stop.")
+@click.option("--grace", type=_Seconds(), metavar="SECONDS", help="To finish in, when told to stop.")
 @click.option("--set", "said", multiple=True, metavar="FIELD=VALUE", help="Any other setting; may be repeated.")
 @click.option("--log", type=click.Choice(_LOG_STYLES), help="One line for each electron, on standard error.")
 @_json
@@ -194,7 +211,7 @@ def atoms(targets: tuple[str, ...], as_json: bool, only_schemas: bool) -> None:
 @click.option("--outstanding", type=click.IntRange(min=1), default=1_000, show_default=True, help="Electrons at once.")
 @click.option("--atom", type=click.Choice(_BENCH_ATOMS), default="noop", show_default=True, help="What runs.")
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Medians are over them.")
-@click.option("--seconds", type=click.FloatRange(min=0.1), default=60.0, show_default=True, help="Stop asking then.")
+@click.option("--seconds", type=_Seconds(least=0.1), default=60.0, show_default=True, help="Stop asking then.")
 @click.option("--deadline/--no-deadline", default=True, show_default=True, help="Whether electrons have one.")
 @_json
 def bench(conductor: str | None, as_json: bool, **plan: Any) -> None:
@@ -320,7 +337,7 @@ def show(conductor: str | None, as_json: bool, **choice: Any) -> None:
 @_every
 @_atom
 @_reason
-@click.option("--timeout", type=click.FloatRange(min=0.0), metavar="SECONDS", help="For the whole of its new life.")
+@click.option("--timeout", type=_Seconds(), metavar="SECONDS", help="For the whole of its new life.")
 @click.option("--wait", is_flag=True, help="For the outcome, and show it. Else nobody waits for it.")
 @_json
 def replay(conductor: str | None, as_json: bool, timeout: float | None, wait: bool, **choice: Any) -> None:
@@ -354,10 +371,13 @@ def drop(conductor: str | None, as_json: bool, **choice: Any) -> None:
 
 
 def _at_runtime(url: str | None, as_json: bool, act: Callable[[Atomizer], Awaitable[Said]]) -> None:
-    from ._cli.visiting import at_runtime
+    from ._cli.visiting import at_runtime, note_to
 
-    said = at_runtime(url, act, Voice(_say, _write_note, as_json=as_json))
+    voice = Voice(_say, _write_note, as_json=as_json)
+    said = at_runtime(url, act, voice)
     _say(said.text)
+    if said.note:
+        note_to(voice, said.note)
     if not said.is_sound:
         click.get_current_context().exit(FINDING)
 

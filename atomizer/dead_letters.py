@@ -42,6 +42,7 @@ class DeadLetters(Place):
     """
 
     _route = Route(Lane.DEAD, DEAD)
+    _what = "dead letters"
 
     def __init__(self, office: Office, conductor: str | None = None) -> None:
         super().__init__(office, conductor)
@@ -157,6 +158,7 @@ class Unclaimed(Place):
     """
 
     _route = Route(Lane.DEAD, UNCLAIMED)
+    _what = "unclaimed letters"
 
     def properties(self, letter: DeadLetter) -> Properties:
         """

@@ -7,9 +7,11 @@ from collections import defaultdict
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Self, TypeAlias
 
-from ._core.looking import MOST_LETTERS, Look, look_at
+from ._core.looking import MOST_LETTERS, UNREADABLE, Look, look_at
 from .atom import Atom, Definition, definition_of
+from .envelope import UNCLAIMED
 from .errors import LetterUnknown, nearest
+from .failure import FailureKind
 from .options import Options
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ __all__ = ("AtomOrId", "Office", "Place", "acknowledge", "newest", "wanted_by")
 AtomOrId: TypeAlias = Definition | type[Atom] | str
 """An atom, as it is asked for."""
 
+_REASONS = (*(kind.value for kind in FailureKind), UNCLAIMED, UNREADABLE)
 _SHOWN = 100
 _COMPARED = 1_000  # ids that a missing one is compared with: that takes some 100 µs each
 
@@ -78,6 +81,7 @@ class Place:
     """One dead-letter place of one conductor."""
 
     _route: Route
+    _what: str
 
     def __init__(self, office: Office, conductor: str | None = None) -> None:
         self._office = office
@@ -105,7 +109,7 @@ class Place:
         in that moment, may be missed. What is no dead letter is shown as one, with the reason `unreadable`.
 
         Args:
-            reason: Only those of that reason: a `FailureKind`, or `unclaimed`.
+            reason: Only those of that reason: a `FailureKind`, `unclaimed`, or `unreadable`.
             atom: Only those of that atom, or atom id.
             limit: How many are returned at most.
 
@@ -113,7 +117,8 @@ class Place:
             ConductorUnavailable, ConductorBroken: The conductor cannot be reached, or breaks meanwhile.
             ConductorUnknown: There is no conductor of that name.
             NotRunning: The runtime is not open.
-            ValueError: The limit is less than 1.
+            ValueError: The limit is less than 1, or no letter is ever there for that reason; the message names the
+                nearest.
 
         Cancellation: everything goes back as it was.
         """
@@ -204,8 +209,8 @@ class Place:
         ids = [each.letter.electron_id for each in look.found]
         near = nearest(electron_id, ids[-_COMPARED:], known_as="there")
         return (
-            f"no letter of electron {electron_id!r} among the {len(ids)} on {str(self._route)!r}; {near}; "
-            "what somebody else looks at in this moment is not seen"
+            f"no letter of electron {electron_id!r} among the {len(ids):,} {self._what} there; {near}, "
+            "or somebody else looks at it just now"
         )
 
 
@@ -214,10 +219,13 @@ def wanted_by(reason: str | None, atom: AtomOrId | None, limit: int) -> Callable
     Return what tells the letters that are wanted.
 
     Raises:
-        ValueError: The limit is less than 1.
+        ValueError: The limit is less than 1, or no letter is ever there for that reason.
     """
     if limit < 1:
         raise ValueError(f"limit is how many letters at most, at least 1, and not {limit!r}")
+    if reason is not None and reason not in _REASONS:
+        near = nearest(str(reason), _REASONS, known_as="a reason")
+        raise ValueError(f"no letter lies anywhere for the reason {reason!r}; {near}")
     atom_id = atom if atom is None or isinstance(atom, str) else definition_of(atom).atom_id
     return lambda letter: reason in (None, letter.reason) and atom_id in (None, letter.atom_id)
 

@@ -41,17 +41,17 @@ class DeadLetter(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False
     """The node that sent it."""
     reply_to: Id = ""
     """The node that waited for it; empty if none did."""
-    key: str = ""
+    key: Id = ""
     """Its affinity key."""
-    priority: int = 0
+    priority: Annotated[int, Meta(ge=-1, le=1)] = 0
     """Its priority."""
-    attempts: Annotated[int, Meta(ge=0)] = 1
+    attempts: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 1
     """How often it was tried."""
-    failures: tuple[Failure, ...] = ()
+    failures: Annotated[tuple[Failure, ...], Meta(max_length=64)] = ()
     """What went wrong in each attempt, the oldest first."""
     trace: Annotated[str, Meta(max_length=256)] = ""
     """The W3C trace context."""
-    replayed: Annotated[int, Meta(ge=0)] = 0
+    replayed: Annotated[int, Meta(ge=0, le=2**31)] = 0
     """How often it was taken from here and sent again."""
     died_ns: Moment = 0
     """When it was given up, in UTC nanoseconds since 1970."""

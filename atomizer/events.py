@@ -22,6 +22,7 @@ __all__ = (
     "AtomUnregistered",
     "ConductorConnected",
     "ConductorLost",
+    "DeadLetterHeld",
     "ElectronAdmitted",
     "ElectronBonded",
     "ElectronCancelled",
@@ -236,6 +237,17 @@ class ElectronDead(_Fault, frozen=True, tag="dead"):
     text: ClassVar[str] = "electron given up on: it is a dead letter now"
     reason: str = ""
     """Why: a `FailureKind`, or `unclaimed`."""
+
+    @property
+    def message(self) -> str:
+        """Where it lies now."""
+        return "its properties lie with the unclaimed ones now" if self.reason == "unclaimed" else self.text
+
+
+class DeadLetterHeld(_Fault, frozen=True, tag="held"):
+    """A dead letter has no room where it is to lie. Its electron is held meanwhile, without a slot."""
+
+    text: ClassVar[str] = "dead letter held: there is no room for it"
 
 
 class AtomAbandoned(_Fault, frozen=True, tag="abandoned"):

@@ -141,6 +141,8 @@ class NodeReport(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Whether it can be relied on."""
     reasons: tuple[str, ...] = ()
     """Why not, for people."""
+    paused: tuple[str, ...] = ()
+    """The ids of the atoms, and the names of the conductors, of which it takes nothing; of very many only the first."""
 
     @property
     def since(self) -> datetime:

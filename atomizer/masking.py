@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ("masked", "masked_line", "masked_text", "one_line")
+__all__ = ("masked", "masked_line", "masked_message", "masked_text", "one_line")
 
 
 def masked(url: str) -> str:
@@ -27,27 +27,44 @@ def masked(url: str) -> str:
 
 
 def masked_text(text: str) -> str:
-    """Hide the secrets of every URL in a text. A URL that stands for itself is better given to `masked`."""
-    return _URL.sub(lambda found: masked(found[0]), text)
-
-
-def masked_line(text: str) -> str:
     """
-    Make a message of an unknown author fit for a log: its secrets hidden, and all of it in one line.
+    Hide the secrets of every URL in a text. A URL that stands for itself is better given to `masked`.
+
+    Of a text that is longer than any message need be only the beginning is shown.
+    """
+    return _URL.sub(lambda found: masked(found[0]), _cut(text))
+
+
+def masked_message(text: str) -> str:
+    """
+    Hide the secrets in a message of an unknown author.
 
     Beside those of URLs, a secret is what stands behind a name such as `password`, `token`, `secret`, `authorization`
     or `api_key` and a colon or an equals sign, and what stands behind `Bearer` or `Basic`. Other words are the
-    author's, and are shown.
+    author's, and are shown. It is cut as by `masked_text`.
     """
     text = masked_text(text)
     for secret in (_HEADER_SECRET, _AUTHORIZED, _NAMED_SECRET):
         text = secret.sub(r"\1***", text)
-    return one_line(text)
+    return text
+
+
+def masked_line(text: str) -> str:
+    """Make a message of an unknown author fit for a log: its secrets hidden, and all of it in one line."""
+    return one_line(masked_message(text))
 
 
 def one_line(text: str) -> str:
     """Escape what a terminal or a reader of logs could take for more than a letter: control characters, line ends."""
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def _cut(text: str) -> str:
+    """Cut a text that is too long, and not within a URL: of half a password nobody can tell what it is."""
+    if len(text) <= _LONGEST:
+        return text
+    url = text.rfind("://", _LONGEST - _LONGEST_URL, _LONGEST)
+    return f"{text[: _LONGEST if url < 0 else url]}…"
 
 
 def _without_secret(user_info: str) -> str:
@@ -56,16 +73,21 @@ def _without_secret(user_info: str) -> str:
     return f"{user}:***" if password and _NAME.fullmatch(user) else "***"
 
 
+# Each pattern begins with a word or a sign of its own, and looks only so far from there: what it costs grows with the
+# text, and not with its square, whoever wrote it.
+
+_LONGEST = 8_192  # characters of a message
+_LONGEST_URL = 1_024
 _NAME = re.compile(r"[^\s/?#@\"']{0,31}")
 _QUERY_SECRET = re.compile(
-    r"([?&;][^?&;=\s]*(?:passw|passphrase|passcode|pass(?![a-z])|pwd|secret|token|key|credential|signature)[^?&;=\s]*=)[^&]*",
+    r"([?&;][^?&;=\s]{0,64}(?:passw|passphrase|passcode|pass(?![a-z])|pwd|secret|token|key|credential|signature)[^?&;=\s]{0,64}=)[^&]*",
     re.IGNORECASE,
 )
 _URL = re.compile(
-    r"""[a-z][\w+.-]*://
+    r"""://
     (?: [^\s"'@/:?]* : (?!\d{1,5}(?:[/?\s]|$)) (?:(?!://)[^"'\n])* @ )?  # a password that is not escaped, but no port
     [^\s"']* (?<![.,:;)])""",
-    re.IGNORECASE | re.VERBOSE,
+    re.VERBOSE,
 )
 _HEADER_SECRET = re.compile(r"((?:authorization|cookie)\\?[\"']?\s{0,4}[:=]\s{0,4})[^\r\n]+", re.IGNORECASE)
 _NAMED_SECRET = re.compile(

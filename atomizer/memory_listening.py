@@ -119,6 +119,8 @@ class Listening:
         if delivery is not None and queue.is_settled:
             delivery.holder = self
             unsettled[delivery.arrival] = delivery
+        if delivery is not None and queue.senders:
+            queue.admit()
         return delivery
 
     def hand_over(self, delivery: MemoryDelivery) -> bool:

@@ -180,7 +180,11 @@ class Queue:
             listening.offer()
 
     def take(self, listening: Listening) -> MemoryDelivery | None:
-        """Take the next frame for a listener: the first of the highest priority that it may have."""
+        """
+        Take the next frame for a listener: the first of the highest priority that it may have.
+
+        Senders that wait are let in by the listener, once it holds that frame: what they send may come to it at once.
+        """
         level = self._high or self.normal or self._low
         heads = listening.heads
         if heads and (not level or heads[0][:2] < (-level[0].priority, level[0].arrival)):
@@ -190,8 +194,6 @@ class Queue:
         else:
             return None
         self.size -= 1
-        if self.senders:
-            self.admit()
         return delivery
 
     def release(self, key: str) -> None:

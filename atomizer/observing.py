@@ -6,7 +6,6 @@ import os
 import platform
 import socket
 from abc import ABC, abstractmethod
-from math import inf
 from typing import TYPE_CHECKING
 
 from ._core.event_batches import ERRORS, FLEET
@@ -14,7 +13,7 @@ from ._core.event_filter import ERROR_KINDS
 from .distribution import installed_version
 from .handle import wait_lending
 from .inspection import NodeReport
-from .telling import Telling, filter_of
+from .telling import Telling, checked_id, filter_of, id_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from .events import Event
     from .health import Health, Statistics
     from .inspection import Inspection
+    from .telling import ElectronOrId
 
 __all__ = ("Observing", "describe")
 
@@ -37,7 +37,7 @@ class Observing(Telling, ABC):
         *,
         kinds: type[Event] | str | Iterable[type[Event] | str] | None = None,
         atom: Definition | type[Atom] | str | None = None,
-        electron: str | None = None,
+        electron: ElectronOrId | None = None,
         buffer: int | None = None,
     ) -> EventStream:
         """
@@ -55,8 +55,8 @@ class Observing(Telling, ABC):
 
         Raises:
             NotRunning: The runtime is not open.
-            ValueError: The buffer holds less than one event, or there is no kind of that name.
-            TypeError: What should be an atom or a kind is something else.
+            ValueError: As for `events`.
+            TypeError: As for `events`.
         """
         following = self._open_node().fleet.following
         return following.follow(FLEET, filter_of(kinds, atom, electron), self._room(buffer), wait_lending)
@@ -65,7 +65,7 @@ class Observing(Telling, ABC):
         self,
         *,
         atom: Definition | type[Atom] | str | None = None,
-        electron: str | None = None,
+        electron: ElectronOrId | None = None,
         buffer: int | None = None,
     ) -> EventStream:
         """
@@ -80,8 +80,8 @@ class Observing(Telling, ABC):
 
         Raises:
             NotRunning: The runtime is not open.
-            ValueError: The buffer holds less than one event.
-            TypeError: What should be an atom is something else.
+            ValueError: As for `errors`.
+            TypeError: As for `errors`.
         """
         following = self._open_node().fleet.following
         return following.follow(ERRORS, filter_of(ERROR_KINDS, atom, electron), self._room(buffer), wait_lending)
@@ -103,11 +103,12 @@ class Observing(Telling, ABC):
         Raises:
             NotRunning: The runtime is not open.
             ValueError: The seconds are no span of time.
+            TypeError: They are no number.
         """
         return await self._open_node().fleet.inspecting.nodes(_span(seconds))
 
     async def inspect(
-        self, electron_id: str | None = None, *, node: str | None = None, seconds: float = 1.0
+        self, electron: ElectronOrId | None = None, *, node: str | None = None, seconds: float = 1.0
     ) -> Inspection:
         """
         Ask the nodes what they have under way: which electron, since when, in which state, with which progress.
@@ -115,24 +116,32 @@ class Observing(Telling, ABC):
         An electron that no node has taken yet is nowhere to be seen.
 
         Args:
-            electron_id: The one electron to look for; None means all.
+            electron: The one electron to look for, by its handle or its id; None means all.
             node: The one node to ask; its answer ends the wait. None means every node.
             seconds: As for `nodes`.
 
         Raises:
             NotRunning: The runtime is not open.
-            ValueError: The seconds are no span of time.
+            ValueError: The seconds are no span of time, or an id or a name is too long, or empty.
+            TypeError: What should be an electron, a name or a number is something else.
         """
-        return await self._open_node().fleet.inspecting.inspect(electron_id or "", node or "", _span(seconds))
+        electron_id = "" if electron is None else id_of(electron)
+        asked = checked_id("node", node)
+        return await self._open_node().fleet.inspecting.inspect(electron_id, asked, _span(seconds))
 
     @abstractmethod
     def _open_node(self) -> Node: ...
 
 
-def _span(seconds: float) -> float:
-    if not 0.0 <= seconds < inf:
+def _span(seconds: object) -> float:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise TypeError(f"seconds= is how long answers are gathered, a number, and not {seconds!r}")
+    if not 0.0 <= seconds <= _LONGEST:
         raise ValueError(f"seconds= is how long answers are gathered, and {seconds!r} is no span of time")
     return seconds
+
+
+_LONGEST = 1e9  # seconds, thirty years: beyond it clocks and timers overflow
 
 
 def describe(statistics: Statistics, health: Health, *, serves: bool, since_ns: int) -> NodeReport:
@@ -166,4 +175,5 @@ def describe(statistics: Statistics, health: Health, *, serves: bool, since_ns: 
         conductors=statistics.conductors,
         ok=health.ok,
         reasons=health.reasons,
+        paused=statistics.paused,
     )

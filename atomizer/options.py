@@ -70,6 +70,8 @@ class Options(Struct, frozen=True, kw_only=True, omit_defaults=True):
                 f"Options.soft_limit is below Options.limit, which ends the attempt: {self.soft_limit!r} s is never "
                 f"reached with limit={self.limit!r}"
             )
+        if self.key is not None and len(self.key) > _LONGEST_ID:
+            raise ValueError(f"Options.key has at most {_LONGEST_ID} characters, not {len(self.key)}")
         if self.id is not None and not 1 <= len(self.id) <= _LONGEST_ID:
             raise ValueError(f"Options.id has 1 to {_LONGEST_ID} characters, not {len(self.id)}")
 

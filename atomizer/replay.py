@@ -51,7 +51,7 @@ class Asked(Struct, frozen=True):
 def asked_again(letter: DeadLetter, electron: Electron, how: Asked) -> Electron:
     """Make the electron of a replay: the same request, with a life of its own and nothing gone wrong so far."""
     mode = None if electron.trials is None else electron.trials.mode
-    replayed = max(letter.replayed, electron.replayed) + 1
+    replayed = min(max(letter.replayed, electron.replayed) + 1, 2**31)  # as many as can be told
     return structs.replace(
         electron,
         sender=how.sender,

@@ -134,9 +134,10 @@ def in_force(said: FailureMode | None, own: Mode | None) -> FailureMode | None:
         said: What came with the electron.
         own: What the atom is registered with.
     """
-    if own is None or said is None:
-        return said if own is None else to_travel(own)
-    return structs.replace(said, attempts=min(said.attempts, own.attempts))
+    if said is None:
+        return None if own is None else to_travel(own)
+    most = _MOST_ATTEMPTS if own is None else own.attempts  # whoever sent it need not have asked a `Retry`
+    return structs.replace(said, attempts=min(said.attempts, most))
 
 
 def worth_another(mode: FailureMode, failure: Failure, names: Iterable[str], attempt: int) -> bool:

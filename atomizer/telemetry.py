@@ -9,6 +9,7 @@ never configures. `OpenTelemetry` needs the extra `otel`, and configures nothing
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
@@ -76,12 +77,15 @@ def log_electrons(runtime: Atomizer, logger: Logger | None = None, *, buffer: in
 
     Raises:
         ValueError: The buffer holds less than one line.
+        TypeError: The logger is one of `logging`: those take no fields.
         Whatever the logger raises.
 
     Cancellation: what is not written is lost.
     """
     if buffer < 1:
         raise ValueError(f"a log keeps at least 1 line for its writer: buffer={buffer}")
+    if isinstance(logger, logging.Logger | logging.LoggerAdapter):
+        raise TypeError(f"logger= takes lines with fields, as any logger of structlog's does, and not {logger!r}")
     return _log(runtime.events(), _default_logger() if logger is None else logger, _Waiting(buffer))
 
 

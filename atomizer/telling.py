@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ._core.event_filter import ERROR_KINDS, EventFilter, kinds_of
 from .atom import definition_of
-from .handle import wait_lending
+from .handle import Handle, wait_lending
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from .events import Event
     from .settings import Settings
 
-__all__ = ("Telling", "filter_of")
+__all__ = ("ElectronOrId", "Telling", "checked_id", "filter_of", "id_of")
+
+ElectronOrId: TypeAlias = "Handle[Any] | str"
+"""An electron, as it is asked for."""
 
 
 class Telling:
@@ -30,7 +33,7 @@ class Telling:
         *,
         kinds: type[Event] | str | Iterable[type[Event] | str] | None = None,
         atom: Definition | type[Atom] | str | None = None,
-        electron: str | None = None,
+        electron: ElectronOrId | None = None,
         buffer: int | None = None,
     ) -> EventStream:
         """
@@ -43,12 +46,13 @@ class Telling:
             kinds: Only these kinds of events: one or several, as classes of `atomizer.events` or by their names on the
                 wire. A class stands for all that are derived from it. None means every kind.
             atom: Only what is about this atom: the atom, or the id it is registered by.
-            electron: Only what is about the electron of this id.
+            electron: Only what is about this electron: its handle, or its id.
             buffer: How many events are kept for a slow reader, at least 1; None means `Settings.event_ring`.
 
         Raises:
-            ValueError: The buffer holds less than one event, or there is no kind of that name.
-            TypeError: What should be an atom or a kind is something else.
+            ValueError: The buffer holds less than one event, there is no kind of that name, or an id is too long, or
+                empty.
+            TypeError: What should be an atom, an electron or a kind is something else.
         """
         return self._broadcast.stream(self._room(buffer), filter_of(kinds, atom, electron), wait_lending)
 
@@ -56,7 +60,7 @@ class Telling:
         self,
         *,
         atom: Definition | type[Atom] | str | None = None,
-        electron: str | None = None,
+        electron: ElectronOrId | None = None,
         buffer: int | None = None,
     ) -> EventStream:
         """
@@ -70,8 +74,8 @@ class Telling:
             buffer: As for `events`.
 
         Raises:
-            ValueError: The buffer holds less than one event.
-            TypeError: What should be an atom is something else.
+            ValueError: The buffer holds less than one event, or an id is too long, or empty.
+            TypeError: What should be an atom or an electron is something else.
         """
         return self.events(kinds=ERROR_KINDS, atom=atom, electron=electron, buffer=buffer)
 
@@ -82,14 +86,50 @@ class Telling:
 def filter_of(
     kinds: type[Event] | str | Iterable[type[Event] | str] | None,
     atom: Definition | type[Atom] | str | None,
-    electron: str | None,
+    electron: ElectronOrId | None,
 ) -> EventFilter:
     """
     Decide which events are meant.
 
     Raises:
-        ValueError: There is no kind of that name.
-        TypeError: What should be an atom or a kind is something else.
+        ValueError: There is no kind of that name, or an id is none.
+        TypeError: What should be an atom, an electron or a kind is something else.
     """
-    atom_id = atom if atom is None or isinstance(atom, str) else definition_of(atom).atom_id
-    return EventFilter(kinds=kinds_of(kinds), atom_id=atom_id, electron_id=electron)
+    atom_id = checked_id("atom", atom) if atom is None or isinstance(atom, str) else definition_of(atom).atom_id
+    electron_id = None if electron is None else id_of(electron)
+    return EventFilter(kinds=kinds_of(kinds), atom_id=atom_id or None, electron_id=electron_id)
+
+
+def id_of(electron: ElectronOrId) -> str:
+    """
+    Return the id of an electron that is named by its handle, or by that.
+
+    Raises:
+        ValueError: No electron has such an id.
+        TypeError: It is neither.
+    """
+    return checked_id("electron", electron.electron_id if isinstance(electron, Handle) else electron)
+
+
+def checked_id(name: str, id: object) -> str:
+    """
+    Return what is the id of something, or its name; empty where None is said.
+
+    Args:
+        name: What the argument is called.
+        id: What was given for it.
+
+    Raises:
+        ValueError: It is empty, or longer than anything on the wire may be.
+        TypeError: It is no text.
+    """
+    if id is None:
+        return ""
+    if not isinstance(id, str):
+        raise TypeError(f"{name}= is an id, as a text, and not {id!r}")
+    if not 1 <= len(id) <= _LONGEST_ID:
+        raise ValueError(f"{name}= is an id of 1 to {_LONGEST_ID} characters, and not of {len(id)}")
+    return id
+
+
+_LONGEST_ID = 256

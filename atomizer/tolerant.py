@@ -7,10 +7,10 @@ deeper than its own fields are.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Meta, Struct, structs
 
 from .failure import Failure
 from .trials import FailureMode, Trials
@@ -66,4 +66,6 @@ def _pair(struct: type[Struct]) -> None:
 
 for _inner in (Failure, FailureMode, Trials):
     _pair(_inner)
-_FOR[next(field.type for field in structs.fields(Trials) if field.name == "failures")] = _FOR[tuple[Failure, ...]]
+_FOR[next(field.type for field in structs.fields(Trials) if field.name == "failures")] = Annotated[
+    _FOR[tuple[Failure, ...]], Meta(max_length=64)
+]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..atom import atom
 from ..errors import AtomizerError, AtomTimedOut, ConductorError, Expired
-from ..masking import masked
+from ..masking import masked, masked_line
 from ..runtime import Atomizer
 from .complaint import NO_CONDUCTOR, Complaint
 from .conductors import chosen
@@ -103,7 +103,7 @@ class _Bench:
         duplicated = sum(times - 1 for times in self._ran if times > 1)
         if self._plan.atom == "process":  # its runs cannot be told apart from here
             duplicated = max(0, self._runs - self._asked)
-        return Counts(self._asked, lost, duplicated, self._failed, self._first_failure)
+        return Counts(self._asked, lost, duplicated, self._failed, masked_line(self._first_failure))
 
     async def _ask(self, runtime: Atomizer, asking: Echo, electrons: int, at_once: int, until: float) -> Spread:
         """Ask a number of electrons; each of `at_once` tasks asks one after another."""

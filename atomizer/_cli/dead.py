@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import AtomizerError, LetterUnknown, NoReplyAsked
+from ..masking import masked_line, masked_message, one_line
 from .complaint import USAGE, Complaint
-from .letters import as_json, content_of, letter_for_people, letter_of, one_line, outcome_of, table_of
+from .letters import content_of, letter_for_people, letter_of, listed, masked_failure, outcome_of, table_of
 from .visiting import Said
+from .writing import as_json, joined
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from ..dead_letters import DeadLetters, Unclaimed
     from ..envelope import DeadLetter
@@ -45,6 +48,9 @@ class Chosen(NamedTuple):
         Raises:
             Complaint: It says neither ids nor `--all`, or both, or narrows ids down.
         """
+        narrow = "--atom" if self.atom else "--reason" if self.reason else ""
+        if narrow and not self.ids and not self.every:
+            raise Complaint(f"{narrow} needs --all: it chooses among all letters", exit_code=USAGE)
         if bool(self.ids) == self.every:
             raise Complaint("say the ids of electrons, or --all, and not both", exit_code=USAGE)
         if self.ids and (self.reason or self.atom):
@@ -53,13 +59,14 @@ class Chosen(NamedTuple):
 
 async def list_letters(runtime: Atomizer, choice: Chosen, limit: int, *, json: bool) -> Said:
     """List letters, without what is in them."""
-    letters = await _place(runtime, choice).list(reason=choice.reason, atom=choice.atom, limit=limit)
+    with _usage():
+        letters = await _place(runtime, choice).list(reason=choice.reason, atom=choice.atom, limit=limit)
+    note = f"the oldest {limit:,}; there may be more (--limit)" if len(letters) == limit else ""
     if json:
-        return Said(as_json([letter_of(each) for each in letters]))
+        return Said(as_json([listed(each) for each in letters]), note=note)
     if not letters:
         return Said("nothing lies there" if not (choice.reason or choice.atom) else "nothing of that lies there")
-    more = f"\nthe oldest {limit:,}; there may be more (--limit)" if len(letters) == limit else ""
-    return Said(table_of(letters) + more)
+    return Said("\n".join(filter(None, (table_of(letters), note))))
 
 
 async def show_letters(runtime: Atomizer, choice: Chosen, *, json: bool) -> Said:
@@ -78,7 +85,7 @@ async def show_letters(runtime: Atomizer, choice: Chosen, *, json: bool) -> Said
         entries: list[dict[str, Any]] = [{**letter_of(letter), name: content} for letter, content in found]
         return Said(as_json([*entries, *({"error": text} for text in missing)]), not missing)
     told = [letter_for_people(letter, content) for letter, content in found]
-    return Said("\n\n".join([*told, *missing]), not missing)
+    return Said("\n\n".join([*told, *map(one_line, missing)]), not missing)
 
 
 async def replay_letters(runtime: Atomizer, choice: Chosen, seconds: float | None, *, wait: bool, json: bool) -> Said:
@@ -86,7 +93,9 @@ async def replay_letters(runtime: Atomizer, choice: Chosen, seconds: float | Non
     letters = runtime.dead_letters
     if choice.every:
         options: dict[str, Any] = {"reason": choice.reason, "atom": choice.atom, "timeout": seconds, "reply": wait}
-        entries = [await _sent(handle) for handle in await letters.replay_all(**options)]
+        with _usage():
+            handles = await letters.replay_all(**options)
+        entries = [await _sent(handle) for handle in handles]
     else:
         entries = [await _replayed(letters, each, seconds, wait=wait) for each in dict.fromkeys(choice.ids)]
     is_sound = all(entry["state"] in ("sent", "completed") for entry in entries)
@@ -97,7 +106,7 @@ async def _replayed(letters: DeadLetters, electron_id: str, seconds: float | Non
     try:
         handle = await letters.replay(electron_id, timeout=seconds, reply=wait)
     except AtomizerError as error:
-        return {"electron_id": electron_id, "atom_id": "", "state": "not_sent", "error": str(error)}
+        return {"electron_id": electron_id, "atom_id": "", "state": "not_sent", "error": masked_message(str(error))}
     return await _sent(handle)
 
 
@@ -105,11 +114,14 @@ async def _sent(handle: Handle[Any]) -> dict[str, Any]:
     """Tell what became of a replay, once that is known."""
     ids = {"electron_id": handle.electron_id, "atom_id": handle.atom_id}
     try:
-        return {**ids, **outcome_of(await handle.properties())}
+        outcome = outcome_of(await handle.properties())
+        if "failure" in outcome:
+            outcome["failure"] = masked_failure(outcome["failure"])
+        return {**ids, **outcome}
     except NoReplyAsked:
         return {**ids, "state": "sent"}
     except AtomizerError as error:
-        return {**ids, "state": "not_sent", "error": str(error)}
+        return {**ids, "state": "not_sent", "error": masked_message(str(error))}
 
 
 def _told(entry: dict[str, Any]) -> str:
@@ -119,21 +131,20 @@ def _told(entry: dict[str, Any]) -> str:
         case "sent":
             return f"{electron_id}  sent again, to {one_line(entry['atom_id'])}"
         case "completed":
-            return f"{electron_id}  completed: {one_line(as_json(entry['result']))}"
+            return f"{electron_id}  completed: {joined(as_json(entry['result']))}"
         case "failed":
             failure = entry["failure"]
-            return (
-                f"{electron_id}  {failure.kind}: {one_line(': '.join(filter(None, (failure.type, failure.message))))}"
-            )
+            return f"{electron_id}  {failure.kind}: {joined(': '.join(filter(None, (failure.type, failure.message))))}"
         case _:
-            return f"{electron_id}  not sent: {one_line(entry['error'])}"
+            return f"{electron_id}  not sent: {masked_line(joined(entry['error']))}"
 
 
 async def drop_letters(runtime: Atomizer, choice: Chosen, *, json: bool) -> Said:
     """Take letters away for good."""
     place, dropped, missing = _place(runtime, choice), 0, list[str]()
     if choice.every:
-        dropped = await place.drop_all(reason=choice.reason, atom=choice.atom)
+        with _usage():
+            dropped = await place.drop_all(reason=choice.reason, atom=choice.atom)
     for electron_id in dict.fromkeys(choice.ids):
         try:
             dropped += await place.drop(electron_id)
@@ -141,7 +152,16 @@ async def drop_letters(runtime: Atomizer, choice: Chosen, *, json: bool) -> Said
             missing.append(str(error))
     if json:
         return Said(as_json({"dropped": dropped, "errors": missing}), not missing)
-    return Said("\n".join([f"{dropped:,} dropped", *missing]), not missing)
+    return Said("\n".join([f"{dropped:,} dropped", *map(one_line, missing)]), not missing)
+
+
+@contextmanager
+def _usage() -> Generator[None]:
+    """Tell the user what of the choice is wrong."""
+    try:
+        yield
+    except ValueError as error:
+        raise Complaint(str(error), exit_code=USAGE) from error
 
 
 def _place(runtime: Atomizer, choice: Chosen) -> DeadLetters | Unclaimed:

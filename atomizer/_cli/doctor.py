@@ -13,6 +13,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..masking import masked, masked_line
 from ..processors import usable_cpus
 from . import installation, machine
 
@@ -183,7 +184,7 @@ def _check_settings() -> Iterator[Check]:
     from .fields import wrong_variables  # noqa: PLC0415  # as above
 
     wrong = wrong_variables()
-    yield from (Check("settings", FINDING, complaint, "set it right, or unset it") for complaint in wrong)
+    yield from (Check("settings", FINDING, masked_line(complaint), "set it right, or unset it") for complaint in wrong)
     if not wrong:
         names = sorted(name for name in os.environ if name.startswith("ATOMIZER_"))
         yield Check("settings", OK, f"from the environment: {', '.join(names)}" if names else "none in the environment")
@@ -201,13 +202,15 @@ def _check_conductor(url: str | None) -> Iterator[Check]:
 
 
 def _try_conductor(url: str) -> Check:
-    from ..masking import masked  # noqa: PLC0415  # as above
     from .conductors import said_of, time_of_connecting  # noqa: PLC0415  # as above
 
     try:
         seconds = asyncio.run(time_of_connecting(url))
     except Exception as error:  # a foreign conductor may raise anything
         return Check(
-            "conductor", FINDING, said_of(url, error), "look whether it is there, and whether its URL is right"
+            "conductor",
+            FINDING,
+            masked_line(said_of(url, error)),
+            "look whether it is there, and whether its URL is right",
         )
     return Check("conductor", OK, f"{masked(url)} connected and left in {seconds * 1e3:,.1f} ms")

@@ -10,17 +10,18 @@ from msgspec import Struct, structs
 
 from ..electron import JSON
 from ..errors import Malformed
+from ..masking import masked_line, masked_message, one_line
+from .writing import as_json, joined, moment, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime
 
     from ..electron import Electron
     from ..envelope import DeadLetter
     from ..failure import Failure
     from ..properties import Properties
 
-__all__ = ("as_json", "content_of", "letter_for_people", "letter_of", "one_line", "outcome_of", "table_of")
+__all__ = ("content_of", "letter_for_people", "letter_of", "listed", "masked_failure", "outcome_of", "table_of")
 
 _LONGEST = 72  # of a failure in a table
 _SHOWN_BYTES = 768  # of what is no JSON, for people: a kilobyte of base64
@@ -35,10 +36,10 @@ class _Bytes(Struct, frozen=True, kw_only=True):
 
 def table_of(letters: Sequence[DeadLetter]) -> str:
     """Write letters for people, a line each."""
-    rows = [("died (UTC)", "electron", "atom", "reason", "tried", "last failure")]
+    rows = [("died", "electron", "atom", "reason", "tried", "last failure")]
     rows += [
         (
-            _moment(letter.died) if letter.died_ns else "",
+            moment(letter.died) if letter.died_ns else "",
             letter.electron_id,
             letter.atom_id,
             letter.reason,
@@ -47,17 +48,25 @@ def table_of(letters: Sequence[DeadLetter]) -> str:
         )
         for letter in letters
     ]
-    shown = [tuple(map(one_line, row)) for row in rows]
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in shown)
+    return table(rows)
 
 
 def letter_of(letter: DeadLetter) -> dict[str, Any]:
     """Write a letter for machines, without what is in it."""
     members = structs.asdict(letter)
     body = members.pop("body")
-    died_ns = members.pop("died_ns")
-    return {**members, "died": letter.died.isoformat() if died_ns else None, "size_bytes": len(body)}
+    died = letter.died.isoformat() if letter.died_ns else None
+    return {**members, "died": died, "size_bytes": len(body)}
+
+
+def listed(letter: DeadLetter) -> dict[str, Any]:
+    """Write a letter among others for machines: as `letter_of`, with the secrets in its failures hidden."""
+    return {**letter_of(letter), "failures": [masked_failure(each) for each in letter.failures]}
+
+
+def masked_failure(failure: Failure) -> Failure:
+    """Hide the secrets in what a failure says in words."""
+    return structs.replace(failure, message=masked_message(failure.message), trace=masked_message(failure.trace))
 
 
 def content_of(letter: DeadLetter, read: Callable[[DeadLetter], Electron | Properties]) -> dict[str, Any]:
@@ -76,19 +85,19 @@ def letter_for_people(letter: DeadLetter, content: dict[str, Any]) -> str:
     """Write a letter with all that is in it, for people."""
     said = letter_of(letter)
     rows = {name: str(value) for name, value in said.items() if name != "failures" and value not in ("", None)}
-    lines = [f"{name:<14}{one_line(text)}" for name, text in rows.items()]
+    lines = [f"{name:<14}{joined(text)}" for name, text in rows.items()]
     for number, failure in enumerate(letter.failures, 1):
-        lines.append(f"failure {number:<6}{one_line(_told(failure))}")
-        lines += [f"  {one_line(line, keep='')}" for line in failure.trace.splitlines()]
+        lines.append(f"failure {number:<6}{joined(_told(failure))}")
+        lines += [f"  {one_line(line)}" for line in failure.trace.splitlines()]
     return "\n".join([*lines, *_content_for_people(content, letter.body)])
 
 
 def _content_for_people(content: dict[str, Any], body: bytes) -> list[str]:
     if "malformed" in content:
-        return [f"cannot be read: {one_line(content['malformed'])}", *_bytes_for_people(body)]
+        return [f"cannot be read: {joined(content['malformed'])}", *_bytes_for_people(body)]
     name = "payload" if "payload" in content else "result"
     value = content[name]
-    shown = f"{name:<14}{one_line(content['content_type'])}"
+    shown = f"{name:<14}{joined(content['content_type'])}"
     if isinstance(value, _Bytes):
         return [f"{shown}, {value.size_bytes:,} bytes", *_wrapped(value.base64)]
     return [shown, as_json(value)]
@@ -121,26 +130,11 @@ def outcome_of(properties: Properties) -> dict[str, Any]:
     return {"state": "completed", "result": _value(properties.result, properties.content_type)}
 
 
-def as_json(value: object) -> str:
-    """Write anything as JSON that people can read too."""
-    return msgspec.json.format(msgspec.json.encode(value)).decode()
-
-
-def one_line(text: str, keep: str = " ") -> str:
-    """Put a text from elsewhere on one line, without what would steer a terminal."""
-    joined = " ".join(text.split()) if keep else text
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in joined)
-
-
 def _told(failure: Failure) -> str:
     what = f"{failure.type.rpartition('.')[2]}: {failure.message}" if failure.type else failure.message
     return f"{what} ({failure.node})" if failure.node else what
 
 
 def _shortened(text: str) -> str:
-    text = one_line(text)
+    text = masked_line(joined(text))
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
-
-
-def _moment(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M:%S")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ..masking import masked_line
 from .schemas import describe, schemas_of
 from .targets import collect, registry_of
 
@@ -52,7 +53,7 @@ def _for_people(atom: Schema) -> str:
         "options": options,
     }
     title = [atom["id"], *([f"  {atom['doc']}"] if atom["doc"] else [])]
-    return "\n".join([*title, *(f"  {name:<8}{text}" for name, text in rows.items() if text)])
+    return "\n".join([*title, *(f"  {name:<8}{masked_line(text)}" for name, text in rows.items() if text)])
 
 
 def _how_it_runs(atom: Schema) -> str:

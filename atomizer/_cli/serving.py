@@ -6,20 +6,20 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, cast
 
-import msgspec
-
 from ..errors import AtomizerBug, ConductorError, RegistrationRefused
+from ..masking import one_line
 from ..runtime import Atomizer
 from ..telemetry import line_logger, log_electrons
 from .complaint import BAD_TARGET, FINDING, NO_CONDUCTOR, Complaint
 from .conductors import chosen, is_out_of_reach
 from .fields import settings_of
 from .targets import collect, registry_of
+from .visiting import note_to
+from .writing import event_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..events import Event
     from ..runtime import EventStream
     from ..telemetry import Logger, Style
     from .voice import Voice
@@ -70,7 +70,7 @@ def _note(text: str, voice: Voice, logger: Logger | None) -> None:
     if logger is not None:
         logger.warning(text)
     else:
-        voice.note(json.dumps({"kind": "note", "text": text}) if voice.as_json else f"note: {text}")
+        note_to(voice, text)
 
 
 async def _serve(runtime: Atomizer, voice: Voice, logger: Logger | None) -> None:
@@ -97,16 +97,12 @@ async def _announce(runtime: Atomizer, voice: Voice) -> None:
         return
     conductors = ", ".join(f"{name} ({state})" for name, state in now.conductors.items())
     atoms = ", ".join(now.atoms[:_NAMED]) + (" …" if len(now.atoms) > _NAMED else "")
-    voice.say(f"ready: node {now.node}, conductor {conductors}, {len(now.atoms)} atoms: {atoms}")
+    voice.say(one_line(f"ready: node {now.node}, conductor {conductors}, {len(now.atoms)} atoms: {atoms}"))
 
 
 async def _tell(errors: EventStream, voice: Voice) -> None:
     async for event in errors:
-        voice.note(_line(event, as_json=voice.as_json))
-
-
-def _line(event: Event, *, as_json: bool) -> str:
-    return msgspec.json.encode(event).decode() if as_json else " ".join(str(event).split())
+        voice.note(event_line(event, as_json=voice.as_json))
 
 
 def _part(runtime: Atomizer, voice: Voice) -> None:
@@ -116,7 +112,7 @@ def _part(runtime: Atomizer, voice: Voice) -> None:
         voice.say(json.dumps({"state": now.state, "node": now.node, **figures}))
     else:
         lines = f", {unwritten} lines could not be written" if unwritten else ""
-        voice.say(f"stopped: node {now.node}, completed {now.completed}, failed {now.failed}{lines}")
+        voice.say(one_line(f"stopped: node {now.node}, completed {now.completed}, failed {now.failed}{lines}"))
 
 
 def _complaint(failure: Exception, *, entered: bool) -> Exception:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .voice import Voice
 
-__all__ = ("Said", "at_runtime")
+__all__ = ("Said", "at_runtime", "note_to")
 
 T = TypeVar("T")
 
@@ -33,6 +33,8 @@ class Said(NamedTuple):
 
     text: str
     is_sound: bool = True
+    note: str = ""
+    """What there is to know about it, beside the answer itself."""
 
 
 def at_runtime(url: str | None, act: Callable[[Atomizer], Awaitable[T]], voice: Voice) -> T:
@@ -50,9 +52,13 @@ def at_runtime(url: str | None, act: Callable[[Atomizer], Awaitable[T]], voice: 
     settings = settings_of({"name": ""})  # that of the environment may be of a node which runs
     conductor = chosen(url, settings)
     if conductor is None or isinstance(conductor, MemoryConductor):
-        note = json.dumps({"kind": "note", "text": _IN_MEMORY})
-        voice.note(note if voice.as_json else f"note: {_IN_MEMORY}")
+        note_to(voice, _IN_MEMORY)
     return asyncio.run(_within(Atomizer(conductor=conductor, settings=settings, serve=False), act))
+
+
+def note_to(voice: Voice, text: str) -> None:
+    """Write a note, for people or for machines."""
+    voice.note(json.dumps({"kind": "note", "text": text}) if voice.as_json else f"note: {text}")
 
 
 async def _within(runtime: Atomizer, act: Callable[[Atomizer], Awaitable[T]]) -> T:

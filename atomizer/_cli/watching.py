@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
-
+from ..masking import one_line
 from .complaint import USAGE, Complaint
-from .table import moment
+from .writing import event_line, moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +30,7 @@ class Watch(NamedTuple):
     electron: str | None = None
     """Only what is about this electron."""
     most: int | None = None
-    """After how many events to end; None means not before it is told to."""
+    """After how many events to end, those that were lost not among them; None means not before it is told to."""
 
 
 async def watch(runtime: Atomizer, wanted: Watch, say: Callable[[str], None], *, as_json: bool) -> None:
@@ -74,7 +73,7 @@ def _stream(runtime: Atomizer, wanted: Watch) -> EventStream:
             return runtime.fleet_errors(atom=wanted.atom, electron=wanted.electron)
         return runtime.fleet_events(kinds=wanted.kinds or None, atom=wanted.atom, electron=wanted.electron)
     except ValueError as error:
-        raise Complaint(f"--kind: {error}", exit_code=USAGE) from error
+        raise Complaint(str(error), exit_code=USAGE) from error
 
 
 async def _write(
@@ -84,13 +83,14 @@ async def _write(
     async for event in stream:
         if event.node != runtime.name or event.kind == "lost":  # what this reader has lost is worth a line
             say(_line(event, as_json=as_json))
-            written += 1
+            written += event.kind != "lost"
         if written == most:
             return
 
 
 def _line(event: Event, *, as_json: bool) -> str:
+    line = event_line(event, as_json=as_json)
     if as_json:
-        return msgspec.json.encode(event).decode()
+        return line
     when = f"{moment(event.at)} " if event.at_ns else ""
-    return f"{when}{event.node} {' '.join(str(event).split())}"
+    return f"{when}{one_line(event.node)} {line}"

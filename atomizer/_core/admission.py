@@ -28,7 +28,14 @@ class Refusal(NamedTuple):
 
 
 def admit(
-    electron: Electron, *, known: bool, cancelled: bool, left: float, count: int = 0, poison_limit: int = 2**63
+    electron: Electron,
+    *,
+    known: bool,
+    cancelled: bool,
+    left: float,
+    count: int = 0,
+    poison_limit: int = 2**63,
+    attempts: int | None = None,
 ) -> Refusal | None:
     """
     Decide whether an electron may be started.
@@ -40,6 +47,7 @@ def admit(
         left: The seconds it has left.
         count: How often it was delivered before, in vain.
         poison_limit: `Settings.poison_limit`.
+        attempts: How often its failure mode has it tried at most; None if it has none.
 
     Returns:
         None to start it, or why not. A cancelled one is told so even if its time is over, an expired one even if its
@@ -53,6 +61,12 @@ def admit(
         message = (
             f"delivered {count + 1} times, and each time its node died or lost its connection before it was done: more "
             f"than Settings.poison_limit={poison_limit} allows"
+        )
+        return Refusal(FailureKind.POISON, message)
+    if count and attempts is not None and electron.attempt > attempts:
+        message = (
+            f"it was tried {electron.attempt - 1} times, as often as its failure mode allows, and {count} of its nodes "
+            "died or lost their connection before it was done"
         )
         return Refusal(FailureKind.POISON, message)
     if not known:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec.structs import replace
+
+from ..failure import FailureKind
 from ..trials import NONE_SO_FAR
 
 if TYPE_CHECKING:
@@ -11,7 +14,7 @@ if TYPE_CHECKING:
     from ..properties import Properties
     from ..settings import Clock
 
-__all__ = ("Answered", "Done", "stage_of")
+__all__ = ("Answered", "Done", "has_run", "stage_of")
 
 
 class Done(NamedTuple):
@@ -21,6 +24,8 @@ class Done(NamedTuple):
     """What is older than this, or the same, was answered with it."""
     outcome: Properties | None
     """Its outcome; None if a copy was sent in its place."""
+    reply_to: str = ""
+    """Who is answered by that copy in the end."""
 
 
 class Answered:
@@ -33,7 +38,7 @@ class Answered:
     Attributes:
         young: The newest ones.
         half: How many of them make a generation.
-        most_bytes: The largest result that is kept, so that all of them have a bounded room.
+        most_bytes: The largest answer that is kept, so that all of them have a bounded room.
     """
 
     def __init__(self, clock: Clock, *, most: int, seconds: float, most_bytes: int) -> None:
@@ -53,13 +58,15 @@ class Answered:
 
     def add(self, electron: Electron, outcome: Properties) -> None:
         """Remember what an electron was answered with."""
-        if len(outcome.result) > self.most_bytes:
+        if _weight(outcome) > self.most_bytes and outcome.failure is not None:
+            outcome = replace(outcome, failure=replace(outcome.failure, trace="", earlier=()))
+        if _weight(outcome) > self.most_bytes:
             return
         self._put(electron, outcome if electron.trials is None else Done(stage_of(electron), outcome))
 
-    def add_copy(self, came: Electron, copy: Electron) -> None:
-        """Remember that a copy was sent in the place of an electron."""
-        self._put(came, Done(_before(stage_of(copy)), None))
+    def add_copy(self, came: Electron, copy: Electron, reply_to: str = "") -> None:
+        """Remember that a copy was sent in the place of an electron, and who is answered by it."""
+        self._put(came, Done(_before(stage_of(copy)), None, reply_to))
 
     def find(self, electron: Electron) -> Done | None:
         """Return what became of an electron that came before, if that is remembered, and is not too long ago."""
@@ -78,6 +85,22 @@ class Answered:
 
     def _is_long_ago(self, outcome: Properties | None) -> bool:
         return outcome is not None and self._clock.utc_ns() - outcome.ended_ns > self._nanoseconds
+
+
+def has_run(outcome: Properties) -> bool:
+    """Whether an outcome is that of an atom that ran: what was refused may not be refused the next time."""
+    return outcome.failure is None or outcome.failure.kind in _RAN
+
+
+_RAN = frozenset((FailureKind.FAILED, FailureKind.TIMED_OUT, FailureKind.RESULT_REFUSED))
+
+
+def _weight(outcome: Properties) -> int:
+    """Return the bytes of what may be large in an outcome."""
+    failure = outcome.failure
+    if failure is None:
+        return len(outcome.result)
+    return len(failure.message) + len(failure.trace) + sum(map(len, failure.earlier))
 
 
 _LAST = (0, 2**63, True)

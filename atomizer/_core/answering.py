@@ -13,11 +13,11 @@ from msgspec.structs import replace
 
 from ..conductor import Capability, Frame, Lane, Route, Settlement
 from ..envelope import DEAD, UNCLAIMED
-from ..errors import ConductorError, NobodyThere
-from ..events import ElectronDead, ElectronRequeued, PropertiesUnclaimed
+from ..errors import ConductorBroken, ConductorError, NobodyThere, Overloaded, TooLarge
+from ..events import DeadLetterHeld, ElectronDead, ElectronRequeued, PropertiesUnclaimed
 from ..trials import NONE_SO_FAR
 from .answered import stage_of
-from .disposition import Verdict
+from .disposition import dispose
 from .lending import lending_if_there_is_room
 from .letters import letter_of, to_fit, unclaimed_letter
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..properties import Properties
     from ..settings import Settings
     from .answered import Answered
+    from .disposition import Verdict
     from .flight import Flight
     from .outcome import Outcomes
     from .report import Report
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 __all__ = ("Answers",)
 
 _REQUEUE = Settlement.REQUEUE  # looked up on its class, a member costs as much as making a struct
-_NOTHING = Verdict()
 _MOST_ROUTES = 1_000
 
 
@@ -56,13 +56,13 @@ class Answers:
             return
         settlement = _REQUEUE  # the honest answer until we know better
         try:
-            await self._send_all(flight, left)
+            left = await self._send_all(flight, left)
             settlement = left.settlement
             self._remember(flight, left)
         except ConductorError as error:  # no confirm: the electron comes again, here or elsewhere
             self._report.tell(ElectronRequeued, flight, reason=str(error))
         finally:
-            await self._settle(flight, verdict, settlement)
+            await self._settle(flight, left, settlement)
 
     def route_to(self, reply_to: str) -> Route:
         """Return the route to a node. It is made once: its hash is kept with it."""
@@ -90,33 +90,58 @@ class Answers:
         is_settled = link.settle_nowait(flight.connection, flight.delivery, left.settlement)
         return None if is_settled else left
 
-    async def _send_all(self, flight: Flight, verdict: Verdict) -> None:
+    async def _send_all(self, flight: Flight, verdict: Verdict) -> Verdict:
+        """Send what a verdict says. Returns it, or the one in its place: a copy too large for the route is given up."""
         if verdict.reply is not None:
             await self._send_reply(flight, self._reply(flight, verdict.reply))
         if verdict.letter is not None:
             await self._bury(flight, DEAD, letter_of(flight, verdict.letter))
         if verdict.copy is not None:
-            await self._send_copy(flight, verdict.copy, verdict.delay)
+            try:
+                await self._send_copy(flight, verdict.copy, verdict.delay)
+            except TooLarge:
+                if verdict.outcome is None:  # the node stops: the electron goes back as it came
+                    raise
+                return await self._send_all(flight, dispose(verdict.outcome, flight.delivery.reply_to))
+        return verdict
 
     async def _settle(self, flight: Flight, verdict: Verdict, settlement: Settlement) -> None:
         """Settle a delivery, and then those that joined it while it was under way."""
         try:
             await flight.link.settle(flight.connection, flight.delivery, settlement)
         finally:
-            while flight.joined:
-                first, *others = flight.joined
-                flight.joined = others
-                await self._settle(first, _NOTHING, await self._conclude_joined(first, flight, verdict, settlement))
+            await self._settle_joined(flight, verdict, settlement)
 
-    async def _conclude_joined(
-        self, joined: Flight, flight: Flight, verdict: Verdict, settlement: Settlement
+    async def _settle_joined(self, flight: Flight, verdict: Verdict, settlement: Settlement) -> None:
+        """
+        Settle those that joined a delivery.
+
+        Cancellation: those that are left are given back.
+        """
+        answered = {"", flight.delivery.reply_to}
+        try:
+            while flight.joined:
+                first = flight.joined[0]
+                how = await self._settlement_of(first, verdict, settlement, answered)
+                answered.add(first.delivery.reply_to)
+                flight.joined = [each for each in flight.joined if each is not first]  # others have come or gone
+                await first.link.settle(first.connection, first.delivery, how)
+        finally:
+            while flight.joined:
+                first, *flight.joined = flight.joined
+                await first.link.settle(first.connection, first.delivery, _REQUEUE)
+
+    async def _settlement_of(
+        self, joined: Flight, verdict: Verdict, settlement: Settlement, answered: set[str]
     ) -> Settlement:
-        """Let another node that asked for the same electron have its reply too. Returns how to settle then."""
-        reply, copy, electron = verdict.reply, verdict.copy, joined.electron
+        """Decide how to settle what joined. Another node that asked for the same has its reply too, before."""
+        reply, copy, electron = verdict.outcome, verdict.copy, joined.electron
         if copy is not None and electron is not None and stage_of(electron) >= stage_of(copy):
             return _REQUEUE  # it is further on than what goes on in the place of the one it joined
-        if reply is None or settlement is _REQUEUE or joined.delivery.reply_to in ("", flight.delivery.reply_to):
+        if settlement is _REQUEUE or joined.delivery.reply_to in answered:
             return settlement
+        if reply is None or copy is not None:  # whoever is answered in the end, this node is not
+            return _REQUEUE
         try:
             await self._send_reply(joined, self._reply(joined, reply))
         except ConductorError as error:
@@ -129,7 +154,7 @@ class Answers:
         if electron is None:
             return
         if verdict.copy is not None:
-            self._answered.add_copy(electron, verdict.copy)
+            self._answered.add_copy(electron, verdict.copy, flight.delivery.reply_to)
         elif verdict.outcome is not None:
             self._answered.add(electron, verdict.outcome)
 
@@ -156,9 +181,21 @@ class Answers:
         body, content_type = to_fit(letter, link.codec, link.most_bytes)
         frame = Frame(Route(Lane.DEAD, place), body, content_type, letter.electron_id)
         if not link.send_nowait(frame):
-            await lending_if_there_is_room(flight, lambda: link.send(frame, self._until()))
-        error = letter.failures[-1].message if letter.failures else ""
-        self._report.tell(ElectronDead, flight, reason=letter.reason, error=error)
+            await lending_if_there_is_room(flight, lambda: self._wait_to_bury(flight, frame))
+        self._report.tell(ElectronDead, flight, reason=letter.reason, error=_why(letter))
+
+    async def _wait_to_bury(self, flight: Flight, frame: Frame) -> None:
+        """Send a dead letter as long as its electron is held: to give it back would be to run it again, in vain."""
+        link = flight.link
+        while True:
+            try:
+                await link.send(frame, self._until())
+            except (ConductorBroken, Overloaded) as error:
+                if flight.connection is not link.connection:
+                    raise
+                self._report.tell(DeadLetterHeld, flight, error=str(error))
+            else:
+                return
 
     async def _send_copy(self, flight: Flight, electron: Electron, delay: float) -> None:
         """Send an electron that goes on in the place of the one that came. Sent again, it says that it may be there."""
@@ -175,10 +212,12 @@ class Answers:
         link, delivery = flight.link, flight.delivery
         if electron.budget is not None:
             electron = replace(electron, budget=max(0.0, flight.deadline - self._monotonic()))
-        capabilities = link.conductor.capabilities
+        body, capabilities = link.codec.encode_electron(electron), link.conductor.capabilities
+        if len(body) > link.most_bytes and electron.trials is not None:  # it came, and what has grown is what is told
+            body = link.codec.encode_electron(replace(electron, trials=replace(electron.trials, failures=())))
         return Frame(
             delivery.route,
-            link.codec.encode_electron(electron),
+            body,
             link.codec.content_type,
             delivery.id,
             delivery.reply_to,
@@ -189,3 +228,11 @@ class Answers:
 
     def _until(self) -> float:
         return self._monotonic() + self._patience
+
+
+def _why(letter: DeadLetter) -> str:
+    """Tell the last thing that went wrong with what is given up on."""
+    if not letter.failures:
+        return ""
+    last = letter.failures[-1]
+    return f"{last.type}: {last.message}" if last.type else last.message

@@ -13,7 +13,7 @@ from ..failure import FailureKind
 from ..retry import in_force, pause_after, worth_another
 from ..trials import NONE_SO_FAR
 from .confinement import FailedInChild
-from .disposition import Verdict, lineage_of, name_of
+from .disposition import Verdict, lineage_of, lineage_of_name, name_of
 from .lending import lending_if_there_is_room
 
 if TYPE_CHECKING:
@@ -26,16 +26,22 @@ if TYPE_CHECKING:
     from .flight import Flight
     from .report import Report
 
-__all__ = ("Attempts",)
+__all__ = ("Attempts", "most_attempts")
 
 _MOST_FAILURES = 16
 _MESSAGE_MOST = 1_000
 
 
 class Attempts:
-    """What a node does with electrons that may be tried more than once."""
+    """
+    What a node does with electrons that may be tried more than once.
+
+    Attributes:
+        is_leaving: The node stops: what it would try again is left to others, as far as it has got.
+    """
 
     def __init__(self, node: str, *, settings: Settings, report: Report) -> None:
+        self.is_leaving = False
         self._node = node
         self._monotonic = settings.clock.monotonic
         self._hold = settings.retry_hold
@@ -54,7 +60,7 @@ class Attempts:
             What to do next; None if nothing is left of its failure mode, or of its time.
         """
         electron, registration, failure = flight.electron, flight.registration, failed.failure
-        if electron is None or registration is None or failure is None:
+        if electron is None or registration is None or failure is None or flight.is_cancelled:
             return None
         mode = mode_of(electron, registration)
         if mode is None or not worth_another(mode, failure, _names(mode, failure, error), electron.attempt):
@@ -68,9 +74,11 @@ class Attempts:
         flight.electron = advanced = _advanced(electron, failure)
         flight.is_advanced, flight.told, flight.softened = True, None, False
         if not is_elsewhere:
+            if self.is_leaving:
+                return Verdict(copy=advanced, outcome=failed)
             return Verdict(again=pause, outcome=failed)
         if can_delay or pause == 0.0:
-            return Verdict(copy=advanced, delay=pause)
+            return Verdict(copy=advanced, delay=pause, outcome=failed)
         return Verdict(again=pause, outcome=failed, copy=advanced)
 
     def pass_on(self, flight: Flight, electron: Electron, registration: Registration) -> Verdict | None:
@@ -103,6 +111,12 @@ class Attempts:
         )
 
 
+def most_attempts(electron: Electron, registration: Registration | None) -> int | None:
+    """Return how often an electron is tried at most; None where its failure mode says nothing of that."""
+    mode = None if registration is None else mode_of(electron, registration)
+    return None if mode is None or mode.kind not in ("retry", "requeue") else mode.attempts
+
+
 def mode_of(electron: Electron, registration: Registration) -> FailureMode | None:
     """Return the failure mode that counts: what came with the electron over what its atom is registered with."""
     said = None if electron.trials is None else electron.trials.mode
@@ -116,7 +130,7 @@ def _names(mode: FailureMode, failure: Failure, error: BaseException | None) -> 
     if failure.kind == FailureKind.TIMED_OUT:
         return (*lineage_of(TimeoutError()), failure.type)
     if error is None or isinstance(error, FailedInChild):
-        return (failure.type,)
+        return (failure.type, *lineage_of_name(failure.type))
     return (name_of(error), *lineage_of(error))
 
 

@@ -21,7 +21,7 @@ from ..events import (
     EventsLost,
     PropertiesReceived,
 )
-from .event_filter import EVERYTHING
+from .event_filter import EVERYTHING, kinds_of
 from .event_ring import BEGUN, PartialRing, WholeRing
 
 if TYPE_CHECKING:
@@ -124,15 +124,18 @@ class EventStream:
         Raises:
             EventsEnded: The stream has ended without one.
             TimeoutError: None came in time.
+            ValueError: There is no kind of that name.
+            TypeError: It is neither a kind of event nor a function.
             RuntimeError: Another reader waits on this stream already.
 
         Cancellation: nothing is lost but what was looked at.
         """
+        is_wanted = _wanted(wanted)
         limit = asyncio.timeout(timeout)
         try:
             async with limit:
                 async for event in self:
-                    if _is_wanted(event, wanted):
+                    if is_wanted(event):
                         return event
         except TimeoutError:
             if not limit.expired():
@@ -185,10 +188,12 @@ def _event_of(node: str, seq: int, record: Record) -> Event:
     )
 
 
-def _is_wanted(event: Event, wanted: type[Event] | str | Wanted) -> bool:
-    if isinstance(wanted, str):
-        return event.kind == wanted
-    return isinstance(event, wanted) if isinstance(wanted, type) else bool(wanted(event))
+def _wanted(wanted: type[Event] | str | Wanted) -> Wanted:
+    """Make a function of what is wanted, and refuse what no event could ever be."""
+    if callable(wanted) and not isinstance(wanted, type):
+        return wanted
+    kinds = kinds_of((wanted,))
+    return lambda event: kinds is not None and type(event) in kinds
 
 
 class Broadcast:

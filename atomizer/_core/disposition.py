@@ -29,6 +29,7 @@ __all__ = (
     "is_cancellation",
     "is_over_soft_limit",
     "lineage_of",
+    "lineage_of_name",
     "name_of",
     "raised",
     "result_too_large",
@@ -76,15 +77,17 @@ def dispose(properties: Properties, reply_to: str, *, was_dead: bool = False) ->
         was_dead: It was taken from the dead letters: if it fails again, it goes back there.
     """
     reply = properties if reply_to else None
-    letter = properties if _is_given_up(properties, is_awaited=bool(reply_to) and not was_dead) else None
+    letter = properties if _is_given_up(properties, is_awaited=bool(reply_to), was_dead=was_dead) else None
     return Verdict(reply, Settlement.ACK, properties, letter)
 
 
-def _is_given_up(properties: Properties, *, is_awaited: bool) -> bool:
+def _is_given_up(properties: Properties, *, is_awaited: bool, was_dead: bool) -> bool:
     """Whether somebody should be able to look into it later: nobody hears of it, or more than one attempt was lost."""
     if properties.failure is None:
         return False
     kind = properties.failure.kind
+    if was_dead:
+        return True
     if kind in _NEVER_DEAD:
         return False
     return kind in _ALWAYS_DEAD or not is_awaited or (kind in _RAN and properties.attempt > 1)
@@ -171,6 +174,13 @@ def lineage_of(error: BaseException) -> tuple[str, ...]:
         return names_of(type(error))
     except BaseException:  # as above: a metaclass's code
         return ()
+
+
+def lineage_of_name(name: str) -> tuple[str, ...]:
+    """Name what an exception of another process is derived from, if its type is loaded in this one too."""
+    module, _, name = name.rpartition(".")
+    kind = getattr(sys.modules.get(module), name, None)
+    return names_of(kind) if isinstance(kind, type) and issubclass(kind, BaseException) else ()
 
 
 def _message(error: BaseException) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from msgspec import Struct
 
@@ -47,12 +47,14 @@ def kinds_of(kinds: Kinds | None) -> frozenset[type[Event]] | None:
     Find the kinds that are meant: a class stands for itself and for what is derived from it.
 
     Raises:
-        ValueError: There is no kind of that name.
+        ValueError: There is no kind of that name, or none is said.
         TypeError: Something is neither a class of events nor a name.
     """
     if kinds is None:
         return None
-    named = (kinds,) if isinstance(kinds, str | type) else kinds
+    named = _listed(kinds)
+    if not named:
+        raise ValueError("kinds=() names no kind of event, so nothing would ever come: None means every kind")
     return frozenset(kind for name in named for kind in _meant(name))
 
 
@@ -66,6 +68,14 @@ def names_of(kinds: frozenset[type[Event]] | None) -> tuple[str, ...]:
     return tuple(sorted(str(kind.__struct_config__.tag) for kind in kinds or ()))
 
 
+def _listed(kinds: object) -> tuple[object, ...]:
+    if isinstance(kinds, str | type):
+        return (kinds,)
+    if isinstance(kinds, bytes) or not isinstance(kinds, Iterable):
+        raise _no_kind(kinds)
+    return tuple(cast("Iterable[object]", kinds))
+
+
 def _meant(name: object) -> Iterable[type[Event]]:
     if isinstance(name, str):
         if name not in _BY_NAME:
@@ -73,7 +83,11 @@ def _meant(name: object) -> Iterable[type[Event]]:
         return (_BY_NAME[name],)
     if isinstance(name, type) and issubclass(name, Event):
         return [kind for kind in _KINDS if issubclass(kind, name)]
-    raise TypeError(f"{name!r} is no kind of event: give classes of atomizer.events, or their names on the wire")
+    raise _no_kind(name)
+
+
+def _no_kind(name: object) -> TypeError:
+    return TypeError(f"{name!r} is no kind of event: give classes of atomizer.events, or their names on the wire")
 
 
 _KINDS: tuple[type[Event], ...] = tuple(getattr(events, name) for name in events.__all__ if name != "Event")

@@ -85,6 +85,7 @@ class Flight(Struct, eq=False):
         joins: The flight of the same electron that answers for this one too.
         joined: The flights that it answers for.
         progress: How far its atom is, as it told last.
+        is_cancelled: Somebody wants it stopped, whatever it is told at the moment.
         copy: What was sent in the place of its electron: that is under way on its own, and joins nothing here.
     """
 
@@ -114,6 +115,7 @@ class Flight(Struct, eq=False):
     joins: Flight | None = None
     joined: list[Flight] | None = None
     progress: Progress | None = None
+    is_cancelled: bool = False
     copy: Electron | None = None
 
     @property

@@ -59,6 +59,7 @@ class Flights:
         bond: Brings electron and atom together, with what surrounds them.
         bounds: What a body may weigh.
         completed: How many electrons ended with a result.
+        attempts: Decides what is tried again.
         abandoned: Atoms that did not end when they were told to, and still run.
         is_watched: Somebody waits for flights to land.
     """
@@ -96,7 +97,7 @@ class Flights:
         self._tasks = tasks
         self._threads = threads
         self._turns = turns
-        self._attempts = attempts
+        self.attempts = attempts
         self._cancelled = cancelled
         self._make_bond = bonds.make
         self.bond = bonds.surround(self._bond)
@@ -174,8 +175,9 @@ class Flights:
         """Cancel an electron: stop it if it is under way here, else remember to refuse it when it comes."""
         here = [flight for flight in self.flying if flight.delivery.id == electron_id]
         for flight in here:
+            flight.is_cancelled = True
             self.tell(flight, FailureKind.CANCELLED)
-        if not here:
+        if all(flight.copy is not None for flight in here):  # it is on its way, perhaps to this very node
             self._cancelled.add(electron_id)
 
     async def forsake(self, seconds: float) -> None:
@@ -224,25 +226,21 @@ class Flights:
             verdict: What is to be done after the attempt that failed.
         """
         while verdict.again is not None:
-            await self._attempts.pause(flight, verdict.again)
+            await self.attempts.pause(flight, verdict.again)
             if flight.told is not None:
-                return self._stopped_between(flight, flight.told)
+                return self._not_begun(flight, None, "cancelled between two attempts")
             if self._monotonic() >= flight.deadline:  # nothing starts after it
                 assert verdict.outcome is not None  # noqa: S101  # an attempt has failed
                 return self._given_up(flight, verdict.outcome)
             if verdict.copy is not None:
-                return Verdict(copy=verdict.copy)
+                return Verdict(copy=verdict.copy, outcome=verdict.outcome)
             assert flight.electron is not None  # noqa: S101  # it has begun before
-            flight.identity = None
+            if flight.identity is not None:
+                flight.identity.end()
+                flight.identity = None
             self._count_from_now(flight, flight.electron)
             verdict = self._begin(flight) or await self._go_on(flight)
         return verdict
-
-    def _stopped_between(self, flight: Flight, told: FailureKind | Settlement) -> Verdict:
-        """Answer an electron that was told to stop while it waited for its next attempt."""
-        if isinstance(told, FailureKind):
-            return self.refuse(flight, told, "cancelled between two attempts")
-        return self._give_back(flight)
 
     async def finish(self, flight: Flight, identity: Identity) -> None:
         """Take an atom that has begun to its end."""
@@ -266,10 +264,10 @@ class Flights:
         finally:
             self._turns.give_back(turn, flight, definition)
 
-    def _not_begun(self, flight: Flight, error: BaseException | None) -> Verdict:
-        """Answer an electron whose turn did not come."""
+    def _not_begun(self, flight: Flight, error: BaseException | None, message: str = "") -> Verdict:
+        """Answer an electron whose turn, or whose next attempt, did not come."""
         if isinstance(flight.told, FailureKind):
-            return self.refuse(flight, flight.told, NOT_BEGUN[flight.told])
+            return self.refuse(flight, flight.told, message or NOT_BEGUN[flight.told])
         if flight.told is None and error is not None and not is_cancellation(error):
             return self._failed(flight, error)
         return self._give_back(flight)
@@ -300,14 +298,14 @@ class Flights:
 
     def _count_from_now(self, flight: Flight, electron: Electron) -> None:
         if flight.deadline < inf or electron.limit is not None or electron.soft_limit is not None:
-            self.set_time(flight, electron, flight.deadline - self._monotonic())
+            self.set_time(flight, electron)
 
-    def set_time(self, flight: Flight, electron: Electron, left: float) -> None:
-        """Count from now: the seconds that are left of its life, and those that it may run."""
+    def set_time(self, flight: Flight, electron: Electron) -> None:
+        """Count from now the seconds that it may run; its life ends when it does."""
         now, limit, soft_limit = self._monotonic(), electron.limit, electron.soft_limit
-        flight.deadline = due = now + left
-        if limit is not None and limit < left and not flight.loads:
-            due = now + limit
+        due = flight.deadline
+        if limit is not None and not flight.loads:
+            due = min(due, now + limit)
         flight.until = due
         if soft_limit is not None and flight.process is None:  # else the child process sees to it
             due = min(due, now + soft_limit)
@@ -390,7 +388,7 @@ class Flights:
 
     def _conclusion(self, flight: Flight, properties: Properties, error: BaseException | None = None) -> Verdict:
         """Decide whether an electron that has failed is tried again, or what becomes of it."""
-        return self._attempts.another(flight, properties, error) or self._given_up(flight, properties)
+        return self.attempts.another(flight, properties, error) or self._given_up(flight, properties)
 
     def _given_up(self, flight: Flight, properties: Properties) -> Verdict:
         """Dispose of an electron that has failed for good."""

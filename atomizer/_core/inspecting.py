@@ -151,7 +151,8 @@ class Inspecting:
     def _pong(self, ping: Ping) -> Pong:
         report = self.describe()
         named, left_out = report.atoms[:MOST_ATOMS], len(report.atoms[MOST_ATOMS:])
-        return Pong(question=ping.question, report=structs.replace(report, atoms=named, atoms_left_out=left_out))
+        bounded = structs.replace(report, atoms=named, atoms_left_out=left_out, paused=report.paused[:MOST_ATOMS])
+        return Pong(question=ping.question, report=bounded)
 
     def _fitting(self, inspect: Inspect, link: Link) -> Inspected:
         """Answer with as much as a conductor takes in one frame."""

@@ -209,7 +209,7 @@ def _letter_in(delivery: Delivery, bounds: Bounds) -> DeadLetter:
     try:
         letter = codec_for(delivery.content_type).decode_dead_letter(delivery.body, bounds)
     except Malformed as error:
-        letter = _unreadable(delivery, error)
+        letter = _without_envelope(delivery, bounds) or _unreadable(delivery, error)
     if letter.electron_id:
         return letter
     return structs.replace(letter, electron_id=_id_by(letter.body))
@@ -220,6 +220,27 @@ def _id_by(body: bytes) -> str:
     from hashlib import sha256  # noqa: PLC0415  # slow to import, and hardly ever needed
 
     return f"unnamed-{sha256(body).hexdigest()[:16]}"
+
+
+def _without_envelope(delivery: Delivery, bounds: Bounds) -> DeadLetter | None:
+    """Read an electron that lies there as it came: one that left no room for an envelope around it."""
+    try:
+        electron = codec_for(delivery.content_type).decode_electron(delivery.body, bounds)
+    except Malformed:
+        return None
+    return DeadLetter(
+        electron_id=electron.id,
+        reason=FailureKind.FAILED,
+        body=delivery.body,
+        content_type=delivery.content_type,
+        atom_id=electron.atom_id,
+        route=electron.atom_id,
+        sender=electron.sender,
+        attempts=electron.attempt,
+        failures=electron.failures,
+        trace=electron.trace,
+        replayed=electron.replayed,
+    )
 
 
 def _unreadable(delivery: Delivery, error: Malformed) -> DeadLetter:

@@ -202,6 +202,7 @@ class Node:
         """
         settings = self._settings
         self.stopping = self.slots.is_watched = self._intake.is_over = True
+        self.flights.attempts.is_leaving = not self._alone
         with cleanup(settings.grace + settings.cancel_grace + 7 * settings.settle_grace):
             for pump in self._pumps.values():
                 await pump.close(settings.settle_grace)

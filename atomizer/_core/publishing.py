@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..cancellation import foreign_cancellation_as_broken
 from ..conductor import Frame, Route
 from ..errors import ConductorError
+from ..event_words import without_secrets
 from ..events import Event, EventsLost
 from .event_batches import ERRORS, FLEET, batch_id, written
 from .event_filter import ERROR_KINDS, EventFilter
@@ -220,7 +221,7 @@ class Publication:
                     events = []
                 self._next += event.dropped
             elif self._everybody is None or wants(event, self._everybody):
-                events.append(event)
+                events.append(without_secrets(event))
                 self._next += 1
         if events:
             yield self._next - len(events), events

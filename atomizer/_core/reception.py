@@ -13,7 +13,8 @@ from ..errors import Malformed
 from ..events import ElectronAdmitted, ElectronJoined, ElectronReceived
 from ..failure import FailureKind
 from .admission import Refusal, admit, time_left
-from .answered import stage_of
+from .answered import has_run, stage_of
+from .attempts import Attempts, most_attempts
 from .disposition import Verdict
 from .flight import Flight
 
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     from ..registry import Registry
     from ..settings import Settings
     from ..trials import Trials
-    from .answered import Answered
-    from .attempts import Attempts
+    from .answered import Answered, Done
     from .broadcast import Broadcast
     from .remember import Remembered
     from .report import Report
@@ -45,8 +45,8 @@ class Departures(Protocol):
         """Answer an electron that is not started."""
         ...
 
-    def set_time(self, flight: Flight, electron: Electron, left: float) -> None:
-        """Count from now: the seconds that are left of its life, and those that it may run."""
+    def set_time(self, flight: Flight, electron: Electron) -> None:
+        """Count from now the seconds that it may run."""
         ...
 
 
@@ -103,7 +103,7 @@ class Reception:
         flight = Flight(
             link, connection, delivery, slots, worker, started_ns, electron, registration, deadline, deadline, deadline
         )
-        if self._broadcast.listening:
+        if self._broadcast.routine:
             self._report.tell(ElectronReceived, flight)
         if not self._recall(flight, electron):
             self._admit(flight, electron, left)
@@ -117,21 +117,23 @@ class Reception:
         running = self._running(electron)
         if running is not None:
             flight.joins = running
-            running.joined = [*(running.joined or ()), flight]
+            running.joined = [*filter(_can_be_settled, running.joined or ()), flight]
             self._report.tell(ElectronJoined, flight)
             return True
         done = self._answered.find(electron)
-        if done is not None:
-            flight.due = inf
-            flight.verdict = Verdict(done.outcome if delivery.reply_to else None)
-            self._report.tell(ElectronJoined, flight, was_over=True)
-        return done is not None
+        if done is None or not _is_answer(done, electron, delivery):
+            return False
+        flight.due = inf
+        flight.verdict = Verdict(done.outcome if delivery.reply_to else None)
+        self._report.tell(ElectronJoined, flight, was_over=True)
+        return True
 
     def _running(self, electron: Electron) -> Flight | None:
         """Return the flight of an electron that is under way here, and will be answered."""
         for flight in self._departures.flying:
             here = flight.electron
-            if here is not None and here.id == electron.id and _answers_for(flight, here, electron):
+            is_same = here is not None and (here.id, here.atom_id) == (electron.id, electron.atom_id)
+            if is_same and here is not None and _answers_for(flight, here, electron):
                 return flight
         return None
 
@@ -141,7 +143,7 @@ class Reception:
         if count:  # a crash is an attempt too
             flight.electron = electron = replace(electron, attempt=electron.attempt + count)
         if electron.limit is not None or electron.soft_limit is not None:
-            self._departures.set_time(flight, electron, left)
+            self._departures.set_time(flight, electron)
         refusal = admit(
             electron,
             known=registration is not None,
@@ -149,6 +151,7 @@ class Reception:
             left=left,
             count=count,
             poison_limit=self._poison_limit,
+            attempts=most_attempts(electron, registration) if count else None,
         )
         if refusal is not None:
             flight.verdict = self._turn_away(flight, electron, refusal)
@@ -166,6 +169,25 @@ class Reception:
         is_unknown = refusal.kind is FailureKind.UNKNOWN_ATOM
         message = self._registry.miss(electron.atom_id) if is_unknown else refusal.message
         return self._departures.refuse(flight, refusal.kind, message)
+
+
+def _is_answer(done: Done, electron: Electron, delivery: Delivery) -> bool:
+    """
+    Whether what became of an electron answers one of the same id that comes now.
+
+    Where it did not run here, for a copy was sent in its place or it was refused, that goes for what comes a second
+    time: whoever asks anew may be answered otherwise.
+    """
+    outcome = done.outcome
+    is_second = delivery.redelivered or bool(delivery.count)
+    if outcome is None:
+        return is_second and delivery.reply_to in ("", done.reply_to)
+    return outcome.atom_id == electron.atom_id and (is_second or has_run(outcome))
+
+
+def _can_be_settled(flight: Flight) -> bool:
+    """Whether a delivery's connection lives: else it comes again, and need not be kept."""
+    return flight.connection is flight.link.connection
 
 
 def _answers_for(flight: Flight, here: Electron, electron: Electron) -> bool:

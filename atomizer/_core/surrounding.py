@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -64,10 +64,14 @@ def _refuse_unfit(hook: object) -> None:
     """Refuse what would only fail when the first electron comes, as far as it can be told."""
     yields_or_waits = (inspect.iscoroutinefunction, inspect.isasyncgenfunction, inspect.isgeneratorfunction)
     if not callable(hook) or any(is_so(hook) for is_so in yields_or_waits):
-        raise TypeError(
-            f"around= is a function that takes a Bond and returns an async context manager, and not {hook!r}: "
-            "write @contextlib.asynccontextmanager over an async function that yields once"
-        )
+        raise _unfit(repr(hook))
+
+
+def _unfit(what: str) -> TypeError:
+    return TypeError(
+        f"around= is a function that takes a Bond and returns an async context manager, and not {what}: "
+        "write @contextlib.asynccontextmanager over an async function that yields once"
+    )
 
 
 def _surrounded(hook: Hook, make_bond: Callable[[Flight], Bond], bonding: Bonding) -> Bonding:
@@ -80,10 +84,18 @@ def _surrounded(hook: Hook, make_bond: Callable[[Flight], Bond], bonding: Bondin
 
 async def _run(hook: Hook, bond: Bond, atom: Coroutine[Any, Any, Any]) -> Any:
     try:
-        async with _Witness(hook(bond)):
+        async with _Witness(_entered_by(hook, bond)):
             return await atom
     finally:
         atom.close()  # it has not begun, if the hook raised
+
+
+def _entered_by(hook: Hook, bond: Bond) -> AbstractAsyncContextManager[object]:
+    """Call a hook. Only now it can be told what it returns."""
+    surrounding: object = hook(bond)
+    if not (hasattr(type(surrounding), "__aenter__") and hasattr(type(surrounding), "__aexit__")):
+        raise _unfit(f"{hook!r}, which returned {surrounding!r}")
+    return cast("AbstractAsyncContextManager[object]", surrounding)
 
 
 class _Witness(AbstractAsyncContextManager[object, None]):

@@ -313,7 +313,8 @@ class FaultyConnection(Connection):
 
     async def _send_once_more(self, delivery: Delivery) -> None:
         """Send what was received to where it came from. Where there is no room, once must do."""
-        frame = Frame(delivery.route, delivery.body, delivery.content_type, delivery.id, reply_to=delivery.reply_to)
+        again = (delivery.id, delivery.reply_to, delivery.key, delivery.priority)
+        frame = Frame(delivery.route, delivery.body, delivery.content_type, *again)
         with suppress(NotTaken), anyio.move_on_after(self._plan.delay), self._noticing_death:
             await self.inner.send(frame)
 

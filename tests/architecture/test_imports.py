@@ -12,7 +12,7 @@ VALUES = (
     ("errors", "masking", "settings", "distribution"),
     ("bounds", "json_values"),
     ("failure", "trials", "electron", "properties", "inspection", "envelope", "control", "retry", "events", "options"),
-    ("tolerant", "kinds", "go_dialect", "native_json", "messagepack", "codec"),
+    ("tolerant", "kinds", "event_words", "go_dialect", "native_json", "messagepack", "codec"),
 )
 CONTRACT = ("cancellation", "conductor")
 DECIDERS = (

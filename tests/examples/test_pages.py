@@ -23,6 +23,7 @@ NOT_RUN = {
     "python3 noxfile.py -s tests -- tests/unit -k slots": "it is a part of what runs these tests",
     "python3 noxfile.py demo": "the nox session `demo` runs it, in a fresh copy",
     "python3 noxfile.py -s kills": "it ends two thousand processes, which takes minutes",
+    "python3 noxfile.py -s simulate -- --seeds 10000": "it takes minutes, and tests/simulation does a part of it",
     "python3 noxfile.py -s bench": "it measures for minutes, and needs an environment of its own",
     "python3 noxfile.py -s bench -- --quick queue alone": "it measures, and needs an environment of its own",
     "python3 noxfile.py -s lock": "it needs a package index, and writes the locks",

@@ -97,6 +97,7 @@ node_reports = st.builds(
     conductors=st.dictionaries(texts, texts, max_size=3),
     ok=st.booleans(),
     reasons=st.lists(texts, max_size=2).map(tuple),
+    paused=st.lists(texts, max_size=2).map(tuple),
 )
 controls: st.SearchStrategy[Control] = st.one_of(
     st.builds(Cancel, electron_id=texts),

@@ -61,7 +61,7 @@ class Asker:
         if reason := breach(ask, outcome, world.doubts):
             world.accuse(f"{reason}: {ask} ended in {outcome!r}")
         if isinstance(outcome, AtomFailed) and ask.timeout is None and not world.doubts.is_impatient:
-            world.note_failure(outcome)
+            world.note_failure(ask, outcome)
         if ask.atom is starter and not isinstance(outcome, BaseException):
             world.owed.add(ask.number)
 

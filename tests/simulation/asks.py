@@ -57,7 +57,7 @@ ASKED = {
 }
 """How many of each are asked in a world, without the children."""
 
-SHARED = (slow, hopeless)
+SHARED = (slow, wanderer)
 LIMIT = 0.2
 MAY_HAVE_DEADLINE = (slow, single, parent, root, hopeless, wanderer)
 
@@ -172,7 +172,7 @@ def _is_expected(ask: Ask, failure: Failure, doubts: Doubts) -> bool:
     if failure.kind in LATE:
         return ask.timeout is not None or (ask.atom in ENDINGS and failure.ending == ENDINGS[ask.atom])
     if failure.kind == FailureKind.POISON:
-        return doubts.is_poisonous
+        return doubts.is_poisonous or ask.atom.defaults.retry is not None  # or its nodes used up its attempts
     if ask.atom in TRIED:
         return _is_told_how_often(ask, failure)
     if ask.atom is wanderer:

@@ -32,12 +32,12 @@ BUGS = {
     ),
     "acknowledges before the reply is confirmed": Bug(
         "_core/answering.py",
-        "            await self._send_all(flight, left)\n",
-        "            settlement = left.settlement\n            await self._send_all(flight, left)\n",
+        "            left = await self._send_all(flight, left)\n",
+        "            settlement = left.settlement\n            left = await self._send_all(flight, left)\n",
     ),
     "sends the reply when all is settled": Bug(
         "_core/answering.py",
-        "            await self._send_all(flight, left)\n",
+        "            left = await self._send_all(flight, left)\n",
         '            __import__("asyncio").ensure_future(self._send_all(flight, left))\n',
     ),
     "takes a broken connection for a reply without receiver": Bug(
@@ -162,9 +162,14 @@ BUGS = {
         "        if not self.since:\n",
     ),
     "keeps every event": Bug(
-        "_core/broadcast.py",
-        "            self._ring.popleft()\n            self.dropped += 1\n",
-        "            self.dropped += 1\n",
+        "_core/event_ring.py",
+        "deque(maxlen=buffer)  # each of an event or more: never too few\n",
+        "deque()\n",
+    ),
+    "lets more in than there is credit for": Bug(
+        "memory_listening.py",
+        "        if len(unsettled) >= self.credit:\n",
+        "        if len(unsettled) > self.credit:\n",
     ),
     "hands out every reply that comes": Bug(
         "asker.py",
@@ -196,29 +201,20 @@ BUGS = {
         "        assert most is not None  # noqa: S101  # only such an atom has one\n",
         "        most = 2\n",
     ),
-    "takes a copy for what it goes on for": Bug(
-        "_core/reception.py",
-        "        return not flight.is_answered and stage_of(electron) < stage_of(flight.copy)\n",
-        "        return not flight.is_answered\n",
-    ),
-    "takes an electron for one of which it remembers less": Bug(
-        "_core/reception.py",
-        "    return not flight.is_answered and (flight.verdict is None or stage_of(electron) <= stage_of(here))\n",
-        "    return not flight.is_answered\n",
-    ),
-    "settles what joined with a copy that is behind it": Bug(
+    "forgets another asker when a copy goes on": Bug(
         "_core/answering.py",
-        "        if copy is not None and electron is not None and stage_of(electron) >= stage_of(copy):\n",
-        "        if copy is not None and electron is None:\n",
+        "        if reply is None or copy is not None:  # whoever is answered in the end, this node is not\n"
+        "            return _REQUEUE\n",
+        "        if reply is None or copy is not None:\n            return settlement\n",
     ),
     "forgets what joined": Bug(
         "_core/answering.py",
-        "            while flight.joined:\n",
-        "            while flight.joined and flight.abandoned:\n",
+        "            await self._settle_joined(flight, verdict, settlement)\n",
+        "            flight.joined = None\n",
     ),
     "acknowledges what joined before it is answered": Bug(
         "_core/reception.py",
-        "            running.joined = [*(running.joined or ()), flight]\n",
+        "            running.joined = [*filter(_can_be_settled, running.joined or ()), flight]\n",
         "            flight.link.settle_nowait(flight.connection, delivery, Verdict().settlement)\n",
     ),
     "loses the count of attempts": Bug(
@@ -245,11 +241,6 @@ BUGS = {
         "_core/answering.py",
         "            await self._send_copy(flight, verdict.copy, verdict.delay)\n",
         '            __import__("asyncio").ensure_future(self._send_copy(flight, verdict.copy, verdict.delay))\n',
-    ),
-    "remembers a copy before it is confirmed": Bug(
-        "_core/answering.py",
-        "            await self._send_all(flight, left)\n",
-        "            self._remember(flight, left)\n            await self._send_all(flight, left)\n",
     ),
     "writes no dead letters": Bug(
         "_core/disposition.py",

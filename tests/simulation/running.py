@@ -54,6 +54,8 @@ class Running:
         attempt, failed = bond.attempt, len(bond.failures)
         if attempt <= failed:
             world.accuse(f"I8: attempt {attempt} of {bond!r} comes after {failed} that failed")
+        if attempt - failed > 1 and attempt - failed > 1 + world.losses_of(bond.electron.id):
+            world.accuse(f"I8: attempt {attempt} of {bond!r} comes after {failed} that failed, and none was lost")
         if not failed and attempt - 1 > world.poison_limit:  # a copy is counted anew
             world.accuse(f"I8: {bond!r} runs, and was delivered in vain {attempt - 1} times")
 

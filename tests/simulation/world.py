@@ -24,7 +24,7 @@ from atomizer.testing.record import Ledger, RecordingConductor
 from .accidents import FAULTS, LEAVING, Accident, draw_accidents, draw_plan
 from .askers import Asker, ask_and_leave
 from .asks import Doubts, draw_ask, draw_asks
-from .atoms import ATOMS, LISTENER, NODE, plain
+from .atoms import ATOMS, LISTENER, NODE, RETRIED, plain
 from .letters import letters
 from .places import Place
 from .promises import Promises
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from atomizer import Bond, EventStream, Route
     from atomizer.errors import AtomFailed
     from atomizer.testing.clock import VirtualClock
+
+    from .asks import Ask
 
 __all__ = ("World", "live")
 
@@ -141,11 +143,15 @@ class World:
         """Write down that a promise was broken."""
         self.violations.append(sentence)
 
-    def note_failure(self, error: AtomFailed) -> None:
-        """Write down what is to lie among the dead letters too: it was tried more than once, or was poison."""
-        kind = error.failure.kind
-        if kind == FailureKind.POISON or (kind == FailureKind.FAILED and error.failure.attempts > 1):
+    def note_failure(self, ask: Ask, error: AtomFailed) -> None:
+        """Write down what is to lie among the dead letters too: it was tried more than once, and always fails."""
+        failure = error.failure
+        if ask.atom in RETRIED and failure.kind == FailureKind.FAILED and failure.attempts > 1:
             self.given_up.add(error.electron_id)
+
+    def losses_of(self, electron_id: str) -> int:
+        """How often an electron was delivered in vain, at most: each of its deliveries says how often before it."""
+        return sum(row.count or 0 for row in self.ledger.received if row.id == electron_id)
 
     def was_duplicated(self, electron_id: str) -> bool:
         """Whether a fault doubled an electron without a mark on it, as no transport may."""

@@ -357,3 +357,15 @@ def test_hook_that_is_no_context_manager_is_refused_at_once(around: Any) -> None
     """And not when the first electron comes."""
     with pytest.raises(TypeError, match="asynccontextmanager"):
         Atomizer(around=around)
+
+
+async def test_hook_that_returns_no_context_manager_is_told_how_to() -> None:
+    """It can be seen at the first call alone; a generator is the likeliest mistake."""
+    hook: Any = lambda bond: None  # noqa: E731  # a named one would be no shorter
+    async with Atomizer(add, around=hook) as runtime:
+        with pytest.raises(atomizer.AtomFailed) as caught:
+            await runtime.run(add, 1, 2)
+
+    assert caught.value.failure.type == "builtins.TypeError"
+    assert "returns an async context manager, and not <function" in caught.value.failure.message
+    assert "which returned None: write @contextlib.asynccontextmanager" in caught.value.failure.message

@@ -6,7 +6,7 @@ import asyncio
 import gc
 from collections import deque
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -280,7 +280,6 @@ async def test_a_filter_by_atom_and_electron_takes_what_fits_in_all_of_it(
         (ElectronFailed, {ElectronFailed}),
         ("failed", {ElectronFailed}),
         (["failed", ElectronSent], {ElectronFailed, ElectronSent}),
-        ((), set()),
     ],
 )
 def test_kinds_are_classes_or_their_names(kinds: Kinds, meant: set[type[Event]]) -> None:
@@ -495,7 +494,7 @@ async def test_a_parent_is_bonded_before_its_child_is_sent() -> None:
 async def test_a_reader_has_a_runtime_do_the_same() -> None:
     """I12: who listens, and to what, changes no outcome and no count."""
     seen: list[tuple[list[str], int, int]] = []
-    for kinds in (None, "sent", Event, ()):
+    for kinds in (None, "sent", Event, "blocked"):
         async with Atomizer(echo, fails) as runtime, runtime.events(kinds=kinds, buffer=2) as stream:
             results = [value async for value in runtime.map(echo, "abc", ordered=True)]
             await (await runtime.send(fails)).properties()
@@ -580,3 +579,28 @@ async def test_the_statistics_count_what_all_streams_have_dropped() -> None:
         await runtime.run(echo, "x")
 
         assert dropped == len(LIFE) - 1 == runtime.statistics().events_dropped
+
+
+@pytest.mark.parametrize("kinds", [(), [], frozenset[str]()])
+def test_no_kind_at_all_is_refused(kinds: Any) -> None:
+    """On the wire it would mean every kind, and here none."""
+    with pytest.raises(ValueError, match="None means every kind"):
+        Atomizer().events(kinds=kinds)
+
+
+@pytest.mark.parametrize("kinds", [3, b"failed", object(), (3,)])
+def test_what_is_no_kind_is_refused(kinds: Any) -> None:
+    """With what would be one."""
+    with pytest.raises(TypeError, match="is no kind of event: give classes of atomizer.events, or their names"):
+        Atomizer().events(kinds=kinds)
+
+
+async def test_waiting_for_a_kind_that_is_not_there_is_refused() -> None:
+    """It would never come."""
+    stream = Atomizer().events()
+    nothing: Any = None
+    with pytest.raises(ValueError, match="'fialed': did you mean 'failed'"):
+        await stream.wait_for("fialed", timeout=0)
+    for wanted in (int, nothing):
+        with pytest.raises(TypeError, match="is no kind of event"):
+            await stream.wait_for(wanted, timeout=0)

@@ -141,3 +141,37 @@ def test_voice_goes_on_without_what_cannot_be_written(tmp_path: Path) -> None:
 def test_complaint_is_one_line() -> None:
     """Whatever it is made of."""
     assert str(Complaint("a\n  b", exit_code=FINDING)) == "a b"
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-1", "1e400", "1e300"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nodes", "--seconds"),
+        ("inspect", "--seconds"),
+        ("bench", "--seconds"),
+        ("dead", "replay", "x", "--timeout"),
+        ("run", "nothing", "--grace"),
+    ],
+    ids=str,
+)
+def test_seconds_that_are_no_span_of_time_are_wrong_usage(arguments: tuple[str, ...], seconds: str) -> None:
+    """One line, and no traceback."""
+    ended = CliRunner().invoke(main, [*arguments, seconds])
+
+    assert ended.exit_code == USAGE
+    assert ended.stderr.startswith("atomizer: Invalid value for")
+    assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("inspect", "x" * 257), ("inspect", "--node", ""), ("events", "--atom", ""), ("events", "--electron", "x" * 257)],
+    ids=str,
+)
+def test_id_that_nothing_can_have_is_wrong_usage(arguments: tuple[str, ...]) -> None:
+    """Nobody is asked for it."""
+    ended = CliRunner().invoke(main, [*arguments, "--conductor", "memory://tests-cli"])
+
+    assert ended.exit_code == USAGE
+    assert "1 to 256 characters" in ended.stderr

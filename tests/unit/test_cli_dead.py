@@ -52,9 +52,9 @@ def test_letters_are_a_table_for_people(hub: MemoryConductor) -> None:
 
     assert ended.exit_code == 0
     assert ended.stdout.splitlines() == [
-        "died (UTC)           electron  atom       reason  tried  last failure",
-        "2001-09-09 01:46:40  e1        tests.add  failed  3      Sold: all 3 \N{REPLACEMENT CHARACTER}[31mgone (n1)",
-        "                     e2        shop.buy   poison  1",
+        "died                  electron  atom       reason  tried  last failure",
+        "2001-09-09 01:46:40Z  e1        tests.add  failed  3      Sold: all 3 \\x1b[31mgone (n1)",
+        "                      e2        shop.buy   poison  1",
     ]
     assert ended.stderr.startswith("note: the conductor is in the memory of this process")
 
@@ -76,10 +76,12 @@ def test_letters_are_objects_for_machines(hub: MemoryConductor) -> None:
     assert said["electron_id"] == "e1"
     assert said["failures"][0]["message"] == "all 3\n\x1b[31mgone"
     assert said["died"] == "2001-09-09T01:46:40+00:00"
+    assert said["died_ns"] == 10**18
     assert said["size_bytes"] > 0
     assert "body" not in said
-    assert ended.stderr.count("\n") == 1
-    assert json.loads(ended.stderr)["kind"] == "note"
+    of_memory, of_limit = (json.loads(line) for line in ended.stderr.splitlines())
+    assert of_memory["kind"] == "note"
+    assert of_limit == {"kind": "note", "text": "the oldest 1; there may be more (--limit)"}
 
 
 @pytest.mark.parametrize(
@@ -111,7 +113,7 @@ def test_a_letter_is_shown_with_its_payload(hub: MemoryConductor) -> None:
     lines = shown.stdout.splitlines()
     assert "electron_id   e1" in lines
     assert "route         shop" in lines
-    assert "failure 1     Sold: all 3 \N{REPLACEMENT CHARACTER}[31mgone (n1)" in lines
+    assert "failure 1     Sold: all 3 \\x1b[31mgone (n1)" in lines
     assert "    in buy" in lines
     assert shown.stdout.endswith('payload       application/json\n{\n  "a": 1,\n  "b": 2\n}\n')
 
@@ -234,8 +236,8 @@ async def test_a_replay_is_told_with_what_came_of_it(hub: MemoryConductor) -> No
         sent = await replay_letters(runtime, Chosen(ids=("e3", "e3")), None, wait=False, json=False)
         machines = await replay_letters(runtime, Chosen(every=True), None, wait=True, json=True)
 
-    assert waited == ("e1  completed: 3\ne2  failed: builtins.ValueError: no", False)
-    assert sent == ("e3  sent again, to tests.add", True)
+    assert waited[:2] == ("e1  completed: 3\ne2  failed: builtins.ValueError: no", False)
+    assert sent[:2] == ("e3  sent again, to tests.add", True)
     told = {each["electron_id"]: each for each in json.loads(machines.text)}
     assert told["e4"] == {"electron_id": "e4", "atom_id": "tests.add", "state": "completed", "result": 3}
     assert told["e2"]["state"] == "failed"  # it went back there, and is replayed once more
@@ -258,3 +260,28 @@ async def test_a_conductor_that_cannot_be_reached_is_told(hub: MemoryConductor) 
 
     assert ended.exit_code == NO_CONDUCTOR
     assert ended.stderr.splitlines()[-1].startswith("atomizer: conductor 'tests-cli-dead' is failed: ")
+
+
+@pytest.mark.parametrize("command", [("list",), ("list", "--unclaimed"), ("replay", "--all"), ("drop", "--all")])
+def test_reason_that_no_letter_has_is_wrong_usage(command: tuple[str, ...]) -> None:
+    """Else nothing would be found, and that be taken for good news."""
+    ended = dead(*command, "--reason", "fialed")
+
+    assert ended.exit_code == USAGE
+    assert "no letter lies anywhere for the reason 'fialed'; did you mean 'failed'" in ended.stderr
+
+
+@pytest.mark.parametrize("reason", ["failed", "poison", "unclaimed", "unreadable"])
+def test_reason_that_a_letter_may_have_is_taken(reason: str) -> None:
+    """Also where none lies."""
+    assert dead("list", "--reason", reason).exit_code == 0
+
+
+@pytest.mark.parametrize("option", [("--atom", "a"), ("--reason", "failed")], ids=str)
+@pytest.mark.parametrize("command", ["drop", "replay"])
+def test_choice_among_all_needs_all(command: str, option: tuple[str, str]) -> None:
+    """It is said which word is missing."""
+    ended = dead(command, *option)
+
+    assert ended.exit_code == USAGE
+    assert f"{option[0]} needs --all" in ended.stderr

@@ -125,7 +125,7 @@ async def test_line_that_cannot_be_written_ends_it() -> None:
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        (Watch(kinds=("fialed",)), "--kind: no kind of event is named 'fialed': did you mean 'failed'"),
+        (Watch(kinds=("fialed",)), "no kind of event is named 'fialed': did you mean 'failed'"),
         (Watch(errors=True, kinds=("failed",)), "--errors is everything that goes wrong"),
     ],
 )
@@ -193,3 +193,22 @@ async def main():
 
 asyncio.run(main())
 """
+
+
+@on_virtual_time
+async def test_what_was_lost_is_not_counted() -> None:
+    """So many events were asked for, and that some are missing is none of them."""
+    hub, lines = MemoryConductor(name="shop"), list[str]()
+    looks = Settings(name="looks", clock=current_clock(), event_ring=2)
+    async with (
+        Atomizer(halve, conductor=hub, settings=named("till-1")) as server,
+        Atomizer(conductor=hub, settings=looks, serve=False) as runtime,
+        asyncio.TaskGroup() as group,
+    ):
+        group.create_task(watch(runtime, Watch(kinds=("completed",), most=2), lines.append, as_json=True))
+        await all_blocked()
+        for number in range(0, 20, 2):  # in one batch, and the reader keeps two
+            await server.run(halve, number)
+        await asyncio.sleep(1.0)
+
+    assert [json.loads(line)["kind"] for line in lines] == ["lost", "completed", "completed"]

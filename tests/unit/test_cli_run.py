@@ -142,6 +142,7 @@ def test_machines_get_json_lines(project: Project) -> None:
     assert stopped == {"state": "stopped", "node": "till-2", "completed": 1, "failed": 1, "unwritten": 0}
     assert note["kind"] == "note"
     assert (error["kind"], error["atom_id"], error["node"]) == ("failed", "works.fail", "till-2")
+    assert error["error"] == "builtins.ValueError: no\nway to amqp://me:***@host/"
 
 
 def test_log_is_a_line_for_each_electron_on_standard_error(project: Project) -> None:

@@ -141,3 +141,42 @@ def test_a_copy_that_is_sent_again_says_so_and_has_the_time_that_is_left() -> No
     assert (first, second, budget) == (False, True, 60.0)
     assert less is not None
     assert less < 59.0
+
+
+def test_a_node_that_asked_for_what_goes_on_as_a_copy_is_answered_too() -> None:
+    """I1: the copy is for the node whose electron was taken first; what joined that is given back."""
+
+    async def main(clock: VirtualClock) -> list[int]:
+        hub = MemoryConductor()
+        settings = Settings(clock=clock)
+        async with (
+            Atomizer(moving, conductor=hub, settings=settings),
+            Atomizer(conductor=hub, settings=settings, serve=False) as first,
+            Atomizer(conductor=hub, settings=settings, serve=False) as second,
+        ):
+            one = await first.send(moving.options(id="e", timeout=60.0), 2.0)
+            await asyncio.sleep(1)
+            other = await second.send(moving.options(id="e", timeout=60.0), 2.0)
+            return [await one, await other]
+
+    assert run(main) == [3, 3]
+
+
+def test_a_node_that_asks_for_what_went_on_as_a_copy_is_answered_too() -> None:
+    """I1: that a copy was sent in its place is no answer to anybody else."""
+
+    async def main(clock: VirtualClock) -> list[int]:
+        hub = MemoryConductor()
+        settings = Settings(clock=clock)
+        later = moving.options(id="e", timeout=60.0, retry=Requeue(attempts=3, delay=10.0))
+        async with (
+            Atomizer(moving, conductor=hub, settings=settings),
+            Atomizer(conductor=hub, settings=settings, serve=False) as first,
+            Atomizer(conductor=hub, settings=settings, serve=False) as second,
+        ):
+            one = await first.send(later)
+            await asyncio.sleep(1)
+            other = await second.send(later)
+            return [await one, await other]
+
+    assert run(main) == [3, 3]

@@ -119,7 +119,7 @@ async def test_a_letter_that_is_not_there_is_told_with_those_that_are() -> None:
     await lay(conductor, letter("4c1f-17"), letter("4c1f-18"))
 
     async with asker(conductor) as runtime:
-        with pytest.raises(LetterUnknown, match=r"'4c1f-19' among the 2 on 'dead:dead'; did you mean '4c1f-1\d' or"):
+        with pytest.raises(LetterUnknown, match=r"the 2 dead letters there; did you mean '4c1f-1\d' or"):
             await runtime.dead_letters.show("4c1f-19")
         with pytest.raises(LetterUnknown, match="nothing is there"):
             await runtime.unclaimed.take("4c1f-17")
@@ -196,7 +196,7 @@ async def test_a_look_holds_a_bounded_number_of_letters() -> None:
 
     async with asker(conductor) as runtime:
         listed = await runtime.dead_letters.list(limit=MOST_LETTERS + 10)
-        with pytest.raises(LetterUnknown, match="among the 10000"):
+        with pytest.raises(LetterUnknown, match="among the 10,000 dead letters"):
             await runtime.dead_letters.show(f"e{MOST_LETTERS}")
 
     assert [each.electron_id for each in listed] == [f"e{number}" for number in range(MOST_LETTERS)]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from msgspec import structs
 
 from atomizer import Atomizer, MemoryConductor, Settings, atom
 from atomizer.conductor import Connection, Delivery, Frame, Lane, Route, Settlement
@@ -555,6 +556,22 @@ async def test_receive_comes_once_more_when_duplicated() -> None:
     first, second = deliveries
     assert first is not second
     assert (first.id, first.body, first.reply_to) == (second.id, second.body, second.reply_to)
+
+
+@on_virtual_time
+async def test_what_comes_once_more_has_its_key_and_its_priority() -> None:
+    """So it comes when the first is settled, and to the same node."""
+    async with faulty((Step.RECEIVE, 1, FaultKind.DUPLICATE)).connect() as connection:
+        await connection.listen(WORK, 2)
+        await connection.send(structs.replace(work(), key="k", priority=1))
+
+        found: list[tuple[str, int]] = []
+        for _ in range(2):
+            delivery = await connection.receive(Lane.WORK)
+            found.append((delivery.key, delivery.priority))
+            await connection.settle(delivery, ACK)
+
+    assert found == [("k", 1)] * 2
 
 
 @on_virtual_time

@@ -695,3 +695,25 @@ async def test_control_that_cannot_be_read_is_told_and_harms_nothing() -> None:
 
     assert answered == 1
     assert [type(event) for event in told] == [RuntimeFaulted] * 3
+
+
+@on_virtual_time
+async def test_errors_are_published_without_their_secrets() -> None:
+    """Whoever reads the errors of a fleet need not be who may know what is in them."""
+
+    @atomizer.atom(id="tests.leak")
+    async def leak() -> None:
+        raise ValueError("401\nfor Authorization: Bearer GEHEIM")
+
+    hub = MemoryConductor()
+    async with (
+        Atomizer(leak, conductor=hub, settings=named("server")) as server,
+        Atomizer(conductor=hub, settings=named("asker"), serve=False) as asker,
+    ):
+        followed = asker.fleet_errors()
+        await all_blocked()
+        await (await server.send(leak)).properties()
+        [event] = await read(followed)
+
+    assert isinstance(event, ElectronFailed)
+    assert event.error == "builtins.ValueError: 401\nfor Authorization: ***"

@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec import structs
@@ -339,6 +339,20 @@ async def test_nodes_say_where_they_are_and_what_they_do() -> None:
 
 
 @on_virtual_time
+async def test_node_says_what_it_takes_nothing_of() -> None:
+    """So that whoever wonders why nothing comes sees it from afar."""
+    hub = MemoryConductor()
+    async with (
+        Atomizer(wait, visit, conductor=hub, settings=named("server")) as server,
+        Atomizer(conductor=hub, settings=named("asker"), serve=False) as asker,
+    ):
+        await server.pause(visit)
+        _, report = await asker.nodes()
+
+    assert report.paused == ("tests.visit",)
+
+
+@on_virtual_time
 async def test_runtime_with_a_hub_of_its_own_waits_for_nobody() -> None:
     """There is nobody else, and it knows that."""
     clock = current_clock()
@@ -489,3 +503,47 @@ def test_clock_of_these_tests_is_virtual() -> None:
 
 async def _clock() -> VirtualClock:
     return current_clock()
+
+
+@pytest.mark.parametrize("electron", ["", "x" * 257])
+async def test_what_can_be_the_id_of_no_electron_is_not_asked_for(electron: str) -> None:
+    """What a node asks for that others cannot read is told by each of them as a fault."""
+    hub = MemoryConductor()
+    async with (
+        Atomizer(wait, conductor=hub),
+        Atomizer(conductor=hub, serve=False) as asker,
+    ):
+        faults = asker.fleet_errors()
+        for look in (lambda: asker.inspect(electron, seconds=0.01), lambda: asker.inspect(node=electron, seconds=0.01)):
+            with pytest.raises(ValueError, match="1 to 256 characters"):
+                await look()
+        with pytest.raises(ValueError, match="electron= is an id of 1 to 256 characters"):
+            asker.fleet_events(electron=electron)
+        with pytest.raises(ValueError, match="atom= is an id of 1 to 256 characters"):
+            asker.events(atom=electron)
+
+    assert faults.unread == 0
+
+
+async def test_what_is_no_electron_at_all_is_a_mistake_in_types() -> None:
+    """And so is what is no node, and no number of seconds."""
+    wrong: tuple[dict[str, Any], ...] = ({"electron": 3}, {"node": 3}, {"seconds": "1"}, {"seconds": True})
+    async with Atomizer(wait) as runtime:
+        for asked in wrong:
+            with pytest.raises(TypeError, match=f"{next(iter(asked))}= is "):
+                await runtime.inspect(**asked)
+
+
+@on_virtual_time
+async def test_electron_may_be_named_by_its_handle() -> None:
+    """Whoever has sent it need not take its id out."""
+    hall_of("handle")
+    async with Atomizer(wait, settings=Settings(clock=current_clock())) as runtime:
+        handle = await runtime.send(wait, "handle")
+        followed = runtime.events(electron=handle)
+        await all_blocked()
+        found = await runtime.inspect(handle, seconds=0)
+        await handle.cancel()
+
+    assert [bond.electron_id for bond in found.bonds] == [handle.electron_id]
+    assert followed.unread > 0

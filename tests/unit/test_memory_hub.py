@@ -12,7 +12,7 @@ import pytest
 from atomizer.conductor import Capability, Delivery, Durability, Frame, Lane, Route, Settlement, Spread
 from atomizer.errors import ConductorBroken, ConductorClosed, ConductorUnavailable, NobodyThere
 from atomizer.memory import MemoryConductor
-from atomizer.testing.clock import VirtualLoop, current_clock, on_virtual_time
+from atomizer.testing.clock import VirtualLoop, all_blocked, current_clock, on_virtual_time
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -333,6 +333,29 @@ async def test_credit_counts_what_was_held_before_leaving_a_route() -> None:
         await node.settle(delivery, Settlement.ACK)
 
         assert (await node.receive(Lane.WORK)).id == "e-2"
+
+
+@on_virtual_time
+async def test_credit_counts_what_is_taken_before_a_sender_is_let_in() -> None:
+    """Whoever waits for room on a full route may be let in by a delivery, and its frame must wait for credit too."""
+    hub = MemoryConductor(capacity=1)
+    async with hub.connect() as node, hub.connect() as asker, asyncio.TaskGroup() as group:
+        await node.listen(WORK, 2)
+        held: list[Delivery] = []
+        for id in ("a", "b"):
+            await asker.send(frame(id))
+            held.append(await node.receive(Lane.WORK))
+        await asker.send(frame("c"))
+        group.create_task(asker.send(frame("d")))
+        receiving = [group.create_task(node.receive(Lane.WORK)) for _ in range(2)]
+        await all_blocked()
+
+        await node.settle(held[0], Settlement.ACK)
+        await all_blocked()
+        received = [task.result() for task in receiving if task.done()]
+        await node.settle(held[1], Settlement.ACK)
+
+    assert [delivery.id for delivery in received] == ["c"]
 
 
 async def test_cut_of_all_counts_once() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -328,3 +329,10 @@ def test_log_without_room_for_a_line_is_refused() -> None:
     """It could only count."""
     with pytest.raises(ValueError, match="buffer=0"):
         log_electrons(Atomizer(), buffer=0).close()
+
+
+@pytest.mark.parametrize("logger", [logging.getLogger("x"), logging.LoggerAdapter(logging.getLogger("x"))], ids=str)
+def test_logger_that_takes_no_fields_is_refused(logger: Any) -> None:
+    """Before the first line is to be written."""
+    with pytest.raises(TypeError, match="as any logger of structlog's"):
+        log_electrons(Atomizer(add), logger)

@@ -149,6 +149,7 @@ SAMPLES: dict[str, Any] = {
             conductors={"memory": "ready"},
             ok=False,
             reasons=("the runtime is stopping",),
+            paused=("a.B",),
         ),
     ),
     "inspect": Inspect(asker="n", question="q", electron_id="i"),
