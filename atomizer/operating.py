@@ -57,7 +57,8 @@ class Operating(ABC):
         once the conductors that are connected were told.
 
         Args:
-            item: What was registered, an atom's id, or a conductor's name where no atom has that id. Atoms that share its route pause with it.
+            item: What was registered, an atom's id, or a conductor's name where no atom has that id. Atoms that share a
+                route pause together.
 
         Raises:
             RegistrationRefused: It is not registered here.
