@@ -111,7 +111,7 @@ async def slow(bond: Bond, number: int) -> int:
 async def single(bond: Bond, number: int) -> int:
     """Take a little time, one at a time on each node."""
     with running(bond):
-        await asyncio.sleep(0.02 * (number % 7))
+        await asyncio.sleep(0.05 * (number % 9))
         return number + 200
 
 

@@ -196,11 +196,6 @@ BUGS = {
         '            self._answers.conclude(flight, verdict), f"atomizer deputy {flight.delivery.id}"\n',
         '            self._answers.conclude(flight, GIVE_BACK), f"atomizer deputy {flight.delivery.id}"\n',
     ),
-    "lets two of a singleton run": Bug(
-        "_core/turns.py",
-        "        assert most is not None  # noqa: S101  # only such an atom has one\n",
-        "        most = 2\n",
-    ),
     "forgets another asker when a copy goes on": Bug(
         "_core/answering.py",
         "        if reply is None or copy is not None:  # whoever is answered in the end, this node is not\n"

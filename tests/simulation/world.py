@@ -49,6 +49,8 @@ AGE = 400.0
 """Seconds after which something hangs."""
 CANCEL_GRACE, SETTLE_GRACE = 0.5, 1.0
 SLACK = 0.001
+ENOUGH = 50
+"""Violations after which a world is ended: with some bugs it would go on for ever."""
 RING = 8
 """How many events a stream keeps that nobody reads."""
 
@@ -64,6 +66,8 @@ def live(seed: int) -> World:
     gc.disable()
     try:
         clock.run(world.live)
+    except asyncio.CancelledError:  # as it asked for itself
+        world.accuse("that is enough")
     except Exception as error:
         world.accuse("".join(traceback.format_exception(error)))
     finally:
@@ -102,6 +106,7 @@ class World:
         self.given_up: set[str] = set()
         self.done_in_silence: set[int] = set()
         self.happened = 0
+        self._life: asyncio.Task[None] | None = None
         self.streams: list[tuple[EventStream, int]] = []  # and how much they may keep
         self._roll: dict[str, tuple[set[str], asyncio.Event]] = defaultdict(lambda: (set(), asyncio.Event()))
         self._draw(Random(seed))
@@ -142,6 +147,8 @@ class World:
     def accuse(self, sentence: str) -> None:
         """Write down that a promise was broken."""
         self.violations.append(sentence)
+        if len(self.violations) == ENOUGH and self._life is not None:
+            self._life.cancel()
 
     def note_failure(self, ask: Ask, error: AtomFailed) -> None:
         """Write down what is to lie among the dead letters too: it was tried more than once, and always fails."""
@@ -166,6 +173,7 @@ class World:
     async def live(self, clock: VirtualClock) -> None:
         """Live."""
         self.clock = clock
+        self._life = asyncio.current_task()
         self.ledger.now = self.inner_ledger.now = clock.monotonic
         LISTENER.set(self)
         asyncio.get_running_loop().set_exception_handler(self._hear)
