@@ -40,7 +40,7 @@ class Statistics(Struct, frozen=True, kw_only=True):
     completed: int
     """How many electrons have ended here with a result."""
     failed: int
-    """How many electrons have ended here with a failure."""
+    """How many electrons have ended here with a failure; those that were cancelled are among them."""
     queued: int
     """How many electrons wait on the routes of this node, as far as its conductors say."""
     stalled: float
@@ -115,7 +115,10 @@ def health_of(statistics: Statistics, settings: Settings) -> Health:
     if statistics.state == "running":
         reasons += _conductors_away(statistics)
         if statistics.stalls and 0 < settings.stalled_after <= statistics.stalled:
-            reasons += [f"{stall}: nothing has moved for {statistics.stalled:.0f} s" for stall in statistics.stalls]
+            seconds = f"{statistics.stalled:.0f}" if statistics.stalled >= 10.0 else f"{statistics.stalled:.2g}"
+            reasons += [f"{stall}: nothing has moved for {seconds} s" for stall in statistics.stalls]
+    if statistics.state == "new":
+        reasons.append("the runtime was not entered: it takes nothing before `async with`")
     if statistics.state in ("stopping", "stopped"):
         reasons.append(f"the runtime is {statistics.state}")
     return Health(ok=not reasons, reasons=tuple(reasons))

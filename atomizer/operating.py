@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ._core.node import Node
     from .atom import Atom, Definition
     from .conductor import Conductor
-    from .registry import Registry
+    from .registry import Registration, Registry
     from .settings import Settings
 
 __all__ = ("Operating",)
@@ -57,7 +57,8 @@ class Operating(ABC):
         once the conductors that are connected were told.
 
         Args:
-            item: What was registered, or an atom's id. Atoms that share its route pause with it.
+            item: What was registered, an atom's id, or a conductor's name where no atom has that id. Atoms that share a
+                route pause together.
 
         Raises:
             RegistrationRefused: It is not registered here.
@@ -65,7 +66,8 @@ class Operating(ABC):
 
         Cancellation: it is paused; a conductor that was not told yet is told with the next change.
         """
-        await self._open_node().pausing.pause(self._registry.found(item))
+        node = self._open_node()
+        await node.pausing.pause(self._found(node, item))
 
     async def resume(self, item: Definition | Atom | type[Atom] | Conductor | str | None = None) -> None:
         """
@@ -76,9 +78,18 @@ class Operating(ABC):
 
         Raises:
             RegistrationRefused: It is not registered here.
+            ValueError: It is an item, and everything is drained: take that back first.
             NotRunning: The runtime is not open.
         """
-        await self._open_node().pausing.resume(None if item is None else self._registry.found(item))
+        node = self._open_node()
+        await node.pausing.resume(None if item is None else self._found(node, item))
+
+    def _found(self, node: Node, item: Definition | Atom | type[Atom] | Conductor | str) -> Registration | Conductor:
+        """Find what is meant: a name may be a conductor's."""
+        link = node.links.get(item) if isinstance(item, str) else None
+        if link is not None and self._registry.find(str(item)) is None:
+            return link.conductor
+        return self._registry.found(item)
 
     async def drain(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109  # it does not raise, but answers
         """

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from .slots import Slots
     from .straight_line import StraightLine
     from .tasks import Tasks
-    from .watchdog import Watchdog
 
 __all__ = ("AtOnce",)
 
@@ -58,7 +57,6 @@ class AtOnce:
         clock: Clock,
         broadcast: Broadcast,
         find: Callable[[str], Registration | None],
-        watchdog: Watchdog,
     ) -> None:
         self._pump = pump
         self._link = pump.link
@@ -68,7 +66,6 @@ class AtOnce:
         self._monotonic = clock.monotonic
         self._broadcast = broadcast
         self._find = find
-        self._watchdog = watchdog
         self._in_a_row = 0
         self._spent = 0.0
 
@@ -90,8 +87,6 @@ class AtOnce:
         delivery = connection.send_and_take(frame)
         if delivery is None:
             return False
-        if self._watchdog.sleeps:
-            self._watchdog.wake()
         if self._broadcast.routine:
             self._broadcast.tell(ElectronSent, 0, delivery.id, atom_id, self._link.name, 1)
         began = self._monotonic()

@@ -81,10 +81,16 @@ def _meant(name: object) -> Iterable[type[Event]]:
         if name not in _BY_NAME:
             raise ValueError(f"no kind of event is named {name!r}: {nearest(name, _BY_NAME, known_as='a kind')}")
         return (_BY_NAME[name],)
-    if isinstance(name, type) and issubclass(name, Event):
-        wanted: type[Event] = name
-        return [kind for kind in _KINDS if issubclass(kind, wanted)]
-    raise _no_kind(name)
+    found = _derived_from(name)
+    if not found:
+        raise _no_kind(name)
+    return found
+
+
+def _derived_from(kind: object) -> list[type[Event]]:
+    if isinstance(kind, type) and issubclass(kind, Event):
+        return [each for each in _KINDS if issubclass(each, kind)]
+    return []
 
 
 def _no_kind(name: object) -> TypeError:

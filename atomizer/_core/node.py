@@ -118,6 +118,7 @@ class Node:
 
         Cancellation: nothing stays open, once `close` was called.
         """
+        self._watchdog.watch()
         for registration in self._registry.registrations:
             await registration.open()
         for conductor in conductors:
@@ -257,7 +258,6 @@ class Node:
             slots=self.slots,
             line=self._line,
             granting=self._granting,
-            watchdog=self._watchdog,
             tasks=self.tasks,
             starts_slowly=link.conductor.durability is Durability.BROKER,
         )
@@ -269,7 +269,6 @@ class Node:
             clock=self._settings.clock,
             broadcast=self._broadcast,
             find=self._registry.find,
-            watchdog=self._watchdog,
         ).fly
         return pump
 

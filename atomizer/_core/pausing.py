@@ -84,6 +84,8 @@ class Pausing:
         before = self._paused()
         if item is None:
             self._intake.is_draining = False
+        elif self._intake.is_draining:
+            raise ValueError("everything is drained, so nothing can be resumed by name: resume() takes the drain back")
         elif isinstance(item, Conductor):
             self._intake.resume_conductor(item.name)
         else:

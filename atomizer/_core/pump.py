@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from .slots import Slots
     from .supervision import Link
     from .tasks import Tasks
-    from .watchdog import Watchdog
 
 __all__ = ("Pump",)
 
@@ -51,7 +50,6 @@ class Pump:
         slots: Slots,
         line: StraightLine,
         granting: Granting,
-        watchdog: Watchdog,
         tasks: Tasks,
         starts_slowly: bool,
     ) -> None:
@@ -59,7 +57,6 @@ class Pump:
         self._slots = slots
         self._line = line
         self._granting = granting
-        self._watchdog = watchdog
         self._tasks = tasks
         self._loop = asyncio.get_running_loop()
         self.is_open = False
@@ -166,8 +163,6 @@ class Pump:
             waiting.pop(worker.task, None)
         if delivery.redelivered or not self.is_plain:
             self._look_at(delivery)
-        if self._watchdog.sleeps:
-            self._watchdog.wake()
         worker.has_slot = slots.take()  # before another worker is started for it
         if not waiting:
             self.prime()

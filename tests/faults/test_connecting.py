@@ -281,7 +281,7 @@ class Foreign(FaultyConductor):
         self._has_raised = False
 
     @asynccontextmanager
-    async def connect(self) -> AsyncGenerator[MemoryConnection]:
+    async def connect(self) -> AsyncGenerator[Connection]:
         """Connect; the first connection raises when there is trouble."""
         async with super().connect() as connection:
             if not self._has_raised:
@@ -374,7 +374,7 @@ class Revoked(FaultyConductor):
         self._is_revoked = False
 
     @asynccontextmanager
-    async def connect(self) -> AsyncGenerator[MemoryConnection]:
+    async def connect(self) -> AsyncGenerator[Connection]:
         """Connect once; a connection that is left complains of it, as a dead one may."""
         if self._is_revoked:
             raise ConductorUnavailable("the password was changed", permanent=True)

@@ -206,3 +206,27 @@ async def test_nothing_is_called_stalled_where_the_setting_is_zero() -> None:
         stalled = runtime.statistics().stalled
 
     assert (health.ok, stalled) == (True, 1000.0)
+
+
+@on_virtual_time
+async def test_a_runtime_that_was_not_entered_is_not_healthy() -> None:
+    """Nothing can be relied on there yet."""
+    health = Atomizer(double, settings=quick()).health()
+
+    assert not health
+    assert "not entered" in health.reasons[0]
+
+
+@on_virtual_time
+async def test_a_short_standstill_is_told_in_parts_of_a_second() -> None:
+    """Not as none at all."""
+    async with Atomizer(wait, settings=quick(slots=1, grace=0.0, stalled_after=0.3)) as runtime:
+        await runtime.send(wait)
+        await asyncio.sleep(0.1)
+        runtime.health()
+        await asyncio.sleep(0.35)
+        runtime.health()
+        await asyncio.sleep(0.35)
+        reasons = runtime.health().reasons
+
+    assert any("for 0.35 s" in reason or "for 0.7 s" in reason for reason in reasons)

@@ -289,3 +289,28 @@ async def test_pausing_is_not_undone_by_what_is_being_told_meanwhile() -> None:
         is_done = late.done
 
     assert not is_done
+
+
+@on_virtual_time
+async def test_a_conductor_is_paused_by_its_name() -> None:
+    """As its events and figures name it."""
+    async with Atomizer(double, conductor=MemoryConductor("main"), settings=quick()) as runtime:
+        await runtime.pause("main")
+        paused = runtime.statistics().paused
+        await runtime.resume("main")
+
+        assert await runtime.run(double, 1) == 2
+
+    assert paused == ("main",)
+
+
+@on_virtual_time
+async def test_while_everything_is_drained_nothing_is_resumed_by_name() -> None:
+    """It would change nothing, so it is said."""
+    async with Atomizer(double, settings=quick()) as runtime:
+        await runtime.drain()
+        with pytest.raises(ValueError, match="takes the drain back"):
+            await runtime.resume(double)
+        await runtime.resume()
+
+        assert await runtime.run(double, 1) == 2

@@ -1,4 +1,4 @@
-"""A blocked event loop is named with its line within half a second; a watchdog with nothing to watch sleeps."""
+"""A blocked event loop is named with its line within half a second, whoever blocks it."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ import re
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import atomizer
-from atomizer import Atomizer, Settings
+from atomizer import Atomizer, Electron, Settings
 from atomizer._core.broadcast import Broadcast
 from atomizer._core.watchdog import Watchdog
 from atomizer.testing.clock import current_clock, on_virtual_time
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -48,6 +50,24 @@ async def main(conductor) -> None:
             print(event.kind, event.atom_id, event.electron_id, event.coroutine, event.line, event.seconds)
 
 asyncio.run(main("memory://shared" if sys.argv[1:] else None))
+"""
+
+ASKING = """
+import asyncio, time
+import atomizer
+from atomizer import Atomizer
+
+async def main() -> None:
+    async with Atomizer(conductor="memory://shared", serve=False) as runtime, runtime.errors() as errors:
+        await asyncio.sleep(0)
+        block()
+        event = await anext(errors)
+        print(event.kind, event.coroutine, event.line)
+
+def block() -> None:
+    time.sleep(0.9)  # this line
+
+asyncio.run(main())
 """
 
 
@@ -85,14 +105,16 @@ def test_a_loop_blocked_over_a_shared_conductor_is_named_too(tmp_path: Path) -> 
     assert len(written) == 1
 
 
-async def test_a_runtime_that_is_asked_nothing_has_no_watchdog_thread() -> None:
-    """It costs nothing until something comes."""
-    before = set(threading.enumerate())
+def test_a_program_that_only_asks_is_named_too(tmp_path: Path) -> None:
+    """Nothing is under way where it blocks its own loop."""
+    file = tmp_path / "asking.py"
+    file.write_text(ASKING)
+    run = f"import runpy; runpy.run_path({str(file)!r}, run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, timeout=20, check=True)
 
-    async with Atomizer(echo):
-        started = set(threading.enumerate()) - before
-
-    assert not [thread for thread in started if "watchdog" in thread.name]
+    line = 1 + ASKING.splitlines().index("    time.sleep(0.9)  # this line")
+    assert done.stdout.split() == ["blocked", "main", str(line)]
+    assert f"by main at {file}:{line}" in done.stderr
 
 
 async def test_the_watchdog_thread_ends_with_its_runtime() -> None:
@@ -131,30 +153,53 @@ async def test_no_thread_watches_on_a_clock_that_is_not_the_systems() -> None:
     assert not [thread for thread in started if "watchdog" in thread.name]
 
 
-class NothingFlies:
-    """What is under way on a node where nothing is."""
+class Passing:
+    """A flight whose identity goes away between two reads, as before its next attempt."""
 
-    flying: tuple[object, ...] = ()
+    electron = Electron(id="passing", atom_id="tests.passing", payload=b"")
+    link = SimpleNamespace(name="memory")
+
+    def __init__(self, identity: object) -> None:
+        self.reads = 0
+        self._identity = identity
+
+    @property
+    def identity(self) -> object:
+        """Each second time it is gone."""
+        self.reads += 1
+        return self._identity if self.reads % 2 else None
 
 
-async def test_a_watchdog_sleeps_when_nothing_is_under_way_and_is_woken() -> None:
-    """Asleep it does not even ask the loop."""
+class Flying:
+    """What is under way on a node."""
+
+    def __init__(self, *flights: Passing) -> None:
+        self.flying = flights
+
+
+async def test_the_thread_survives_that_a_flight_changes_while_it_looks() -> None:
+    """It reads what the loop may write at any moment."""
     settings = Settings(blocked_after=0.01)
     loop = asyncio.get_running_loop()
+    passing = Passing(asyncio.current_task())
     broadcast = Broadcast("node", settings.clock)
-    dog = Watchdog(loop, settings, broadcast=broadcast, flights=NothingFlies())  # type: ignore[arg-type]
-    at_first = repr(dog), dog.sleeps
+    before = set(threading.enumerate())
+    dog = Watchdog(loop, settings, broadcast=broadcast, flights=Flying(passing))  # type: ignore[arg-type]
+    at_first = repr(dog)
 
-    for _ in range(2):
-        dog.wake()
-        is_awake = not dog.sleeps
-        while not dog.sleeps:
-            await asyncio.sleep(0.001)
-        assert is_awake
-    asleep = repr(dog)
+    dog.watch()
+    blocked_until(lambda: passing.reads > 0)
+    (thread,) = set(threading.enumerate()) - before
+    thread.join(0.05)
+    awake = repr(dog), thread.is_alive()
     dog.close()
-    closed = repr(dog), dog.sleeps
+    thread.join(5.0)
 
-    assert at_first == ("<Watchdog asleep>", True)
-    assert asleep == "<Watchdog asleep>"
-    assert closed == ("<Watchdog closed>", False)
+    assert (at_first, awake) == ("<Watchdog off>", ("<Watchdog awake>", True))
+    assert (repr(dog), thread.is_alive()) == ("<Watchdog closed>", False)
+
+
+def blocked_until(seen: Callable[[], bool]) -> None:
+    """Compute without letting the loop run, until something is so."""
+    while not seen():
+        pass
