@@ -169,13 +169,14 @@ class Pump:
         if not worker.has_slot:
             await self._wait_for_slot(connection, delivery)
             worker.has_slot = True
-        return (connection, delivery) if await self._is_still_open(connection, delivery) else None
+        return (connection, delivery) if await self._may_begin(connection, delivery) else None
 
-    async def _is_still_open(self, connection: Connection, delivery: Delivery) -> bool:
-        """Give back what came while this was closed: it would be something new."""
-        if not self.is_open:
-            await self.link.settle(connection, delivery, Settlement.REQUEUE)
-        return self.is_open
+    async def _may_begin(self, connection: Connection, delivery: Delivery) -> bool:
+        """Give back what came while this was closed, or its connection ended: it comes again, and may be here first."""
+        if self.is_open and connection is self.link.connection:
+            return True
+        await self.link.settle(connection, delivery, Settlement.REQUEUE)
+        return False
 
     async def _wait_for_slot(self, connection: Connection, delivery: Delivery) -> None:
         """Wait for a slot. The delivery is given back if that is cancelled."""

@@ -39,20 +39,20 @@ BUSY = 2.0
 """Seconds in which a world's electrons are sent, and its accidents happen."""
 
 ASKED = {
-    plain: 10,
-    silent: 3,
-    slow: 4,
-    single: 2,
+    plain: 6,
+    silent: 2,
+    slow: 2,
+    single: 3,
     parent: 3,
     root: 2,
-    starter: 3,
-    flaky: 3,
+    starter: 2,
+    flaky: 2,
     picky: 1,
     hopeless: 1,
     wanderer: 2,
-    homeless: 1,
+    homeless: 2,
     raising: 2,
-    endless: 2,
+    endless: 1,
     stubborn: 1,
 }
 """How many of each are asked in a world, without the children."""

@@ -171,7 +171,7 @@ async def stubborn(bond: Bond, number: int) -> int:
         return number
 
 
-@atomizer.atom(id="world.flaky", route="world.retry", options=Options(retry=Retry(attempts=4, backoff=0.05)))
+@atomizer.atom(id="world.flaky", route="world.plain", options=Options(retry=Retry(attempts=4, backoff=0.05)))
 async def flaky(bond: Bond, number: int) -> int:
     """Fail up to twice, and then succeed."""
     with running(bond):
@@ -181,7 +181,7 @@ async def flaky(bond: Bond, number: int) -> int:
 
 
 @atomizer.atom(
-    id="world.picky", route="world.retry", options=Options(retry=Retry(attempts=4, backoff=0.1, on=(OSError,)))
+    id="world.picky", route="world.plain", options=Options(retry=Retry(attempts=4, backoff=0.1, on=(OSError,)))
 )
 async def picky(bond: Bond, number: int) -> int:
     """Fail in a way that is worth another attempt, and then in one that is not."""
@@ -192,14 +192,14 @@ async def picky(bond: Bond, number: int) -> int:
         raise ValueError(f"number {number}")
 
 
-@atomizer.atom(id="world.hopeless", route="world.retry", options=Options(retry=Retry(attempts=3, backoff=0.05)))
+@atomizer.atom(id="world.hopeless", route="world.plain", options=Options(retry=Retry(attempts=3, backoff=0.05)))
 async def hopeless(bond: Bond, number: int) -> int:
     """Fail each time."""
     with running(bond):
         raise ValueError(f"number {number}")
 
 
-@atomizer.atom(id="world.wanderer", route="world.retry", options=Options(retry=Requeue(attempts=4, delay=0.05)))
+@atomizer.atom(id="world.wanderer", route="world.plain", options=Options(retry=Requeue(attempts=4, delay=0.05)))
 async def wanderer(bond: Bond, number: int) -> int:
     """Fail up to twice, each time on another node if there is one, and then succeed."""
     with running(bond):
@@ -209,7 +209,7 @@ async def wanderer(bond: Bond, number: int) -> int:
         return number + 500
 
 
-@atomizer.atom(id="world.homeless", route="world.retry", options=Options(retry=Requeue(attempts=3)))
+@atomizer.atom(id="world.homeless", route="world.plain", options=Options(retry=Requeue(attempts=3)))
 async def homeless(bond: Bond, number: int) -> int:
     """Fail everywhere."""
     with running(bond):

@@ -115,12 +115,13 @@ class World:
         """Draw what kind of world this is, and who is in it."""
         self.chance = chance
         self.hub = MemoryConductor(
-            capacity=chance.choice((4, 10_000)), codec=chance.choice((MESSAGEPACK, MESSAGEPACK, NATIVE_JSON))
+            capacity=chance.choice((4, 10_000)),
+            codec=chance.choice((MESSAGEPACK, MESSAGEPACK, MESSAGEPACK, NATIVE_JSON)),
         )
         self.slots = chance.choice((1, 2, 5))
         self.remember = chance.choice((3, 10_000))
         self.takes_by_sink = chance.random() < 0.3
-        self.is_watched = chance.random() < 0.4  # whoever is not goes the straight line
+        self.is_watched = chance.random() < 0.3  # whoever is not goes the straight line
         self.is_seen_from_inside = chance.random() < 0.25
         self.patience = chance.choice((100.0, 100.0, 0.3))
         self.poison_limit = chance.choice((1, 1_000, 1_000))
