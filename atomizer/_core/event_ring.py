@@ -75,10 +75,10 @@ class Ring(ABC):
     __slots__ = ("_lost", "buffer", "passed", "told", "waiter", "wanted")
 
     def __init__(self, buffer: int, wanted: EventFilter) -> None:
-        self.wanted = wanted
-        self.buffer = buffer
+        self.wanted: EventFilter = wanted
+        self.buffer: int = buffer
         self.told: int = 0
-        self.passed = 0
+        self.passed: int = 0
         self._lost = 0
         self.waiter: asyncio.Future[None] | None = None
 

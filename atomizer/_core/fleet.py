@@ -48,7 +48,7 @@ class Fleet:
         reaches_others: Callable[[], bool],
     ) -> None:
         self._node = node
-        self.inspecting = Inspecting(
+        self.inspecting: Inspecting = Inspecting(
             node,
             settings=settings,
             links=links,
@@ -57,10 +57,10 @@ class Fleet:
             broadcast=broadcast,
             reaches_others=reaches_others,
         )
-        self.publishing = Publishing(
+        self.publishing: Publishing = Publishing(
             settings=settings, broadcast=broadcast, alarm=alarm, tasks=tasks, reaches_others=reaches_others
         )
-        self.following = Following(
+        self.following: Following = Following(
             node, settings=settings, links=links, outbound=outbound, broadcast=broadcast, tasks=tasks
         )
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Coroutine
 
+    from ..bounds import Bounds
     from ..electron import Electron
     from ..payload import Payload
     from ..properties import Properties
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from .broadcast import Broadcast
     from .remember import Remembered
     from .report import Report
-    from .surrounding import Bonds
+    from .surrounding import Bonding, Bonds
     from .tasks import Tasks
     from .threads import Threads
     from .turns import Turns
@@ -84,13 +85,13 @@ class Flights:
         on_landed: Callable[[], None],
     ) -> None:
         self.flying: dict[Flight, None] = {}  # in order: a set would make no two runs alike
-        self.completed = 0
-        self.abandoned = 0
+        self.completed: int = 0
+        self.abandoned: int = 0
         self.is_watched = False
         self._loop = loop
         self._settings = settings
         self._monotonic = settings.clock.monotonic
-        self.bounds = bounds_of(settings)
+        self.bounds: Bounds = bounds_of(settings)
         self.find = find
         self._broadcast = broadcast
         self._alarm = alarm
@@ -100,7 +101,7 @@ class Flights:
         self.attempts = attempts
         self._cancelled = cancelled
         self._make_bond = bonds.make
-        self.bond = bonds.surround(self._bond)
+        self.bond: Bonding = bonds.surround(self._bond)
         self._confine = bonds.surround(partial(confine, self._count_from_now))
         self._most_bytes = settings.max_payload_bytes
         self._outcomes = outcomes

@@ -57,7 +57,8 @@ class Granting:
         self._turns = turns
         self._intake = intake
         self._tasks = tasks
-        self.total = self._credit = settings.slots
+        self.total: int = settings.slots
+        self._credit = self.total
         self._lent = 0, 0  # slots lent when the credit was last thought about, and those that widen what is held back
         self._is_granting = self._is_stale = False
         self._standstill = Standstill(

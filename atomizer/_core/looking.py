@@ -97,7 +97,7 @@ class Look:
     """
 
     def __init__(self, connection: Connection, conductor: str, route: Route, settings: Settings) -> None:
-        self.is_broken = False
+        self.is_broken: bool = False
         self._connection = connection
         self._conductor = conductor
         self._route = route

@@ -77,37 +77,37 @@ class Node:
         tracing: Tracing | None,
         on_fault: Callable[[], None],
     ) -> None:
-        self.loop = loop = asyncio.get_running_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
+        loop = self.loop
         self.name = name
         self.links: dict[str, Link] = {}
-        self.stopping = False
+        self.stopping: bool = False
         self.fault: AtomizerBug | None = None
-        self._settings = settings
-        self._registry = registry
-        self._broadcast = broadcast
-        self._serve = serve
-        self._alone = alone
-        self._hurried = False
+        self._settings, self._registry, self._broadcast = settings, registry, broadcast
+        self._serve, self._alone, self._hurried = serve, alone, False
         self._on_fault = on_fault
         self._pumps: dict[str, Pump] = {}
         self._keepers: dict[str, asyncio.Task[None]] = {}
         self._moved = asyncio.Event()
-        self.tasks = Tasks(loop, copy_context(), self._faulted)
-        self.alarm = Alarm(loop, settings.clock)
-        self.slots = Slots(settings.slots, settings.suspended, self._slot_freed)
-        self.correlation = Correlation()
+        self.tasks: Tasks = Tasks(loop, copy_context(), self._faulted)
+        self.alarm: Alarm = Alarm(loop, settings.clock)
+        self.slots: Slots = Slots(settings.slots, settings.suspended, self._slot_freed)
+        self.correlation: Correlation = Correlation()
         self._unanswered = Unanswered(self.correlation)
-        self.outbound = Outbound(name, settings=settings, broadcast=broadcast, tasks=self.tasks, tracing=tracing)
-        self.threads = Threads(loop, f"atomizer-{name}")
-        self.report = Report(broadcast)
-        self.turns = Turns(loop, self.alarm, most_processes(settings), self._make_processes)
+        self.outbound: Outbound = Outbound(
+            name, settings=settings, broadcast=broadcast, tasks=self.tasks, tracing=tracing
+        )
+        self.threads: Threads = Threads(loop, f"atomizer-{name}")
+        self.report: Report = Report(broadcast)
+        self.turns: Turns = Turns(loop, self.alarm, most_processes(settings), self._make_processes)
+        self.flights: Flights
         self.flights, self._line = self._make_ways(bonds)
         self._watchdog = Watchdog(loop, settings, broadcast=broadcast, flights=self.flights)
         self._intake = Intake()
         self._granting = self._make_granting()
-        self.pausing = self._make_pausing()
-        self.liveness = Liveness(self.slots, settings, self.flights, self.report, self.links, self._intake)
-        self.fleet = self._make_fleet()
+        self.pausing: Pausing = self._make_pausing()
+        self.liveness: Liveness = Liveness(self.slots, settings, self.flights, self.report, self.links, self._intake)
+        self.fleet: Fleet = self._make_fleet()
 
     async def open(self, conductors: list[Conductor]) -> None:
         """

@@ -115,7 +115,7 @@ class Outbound:
         self._tracing = tracing
         prefix = f"{settings.random.getrandbits(64):016x}-"
         self._prefix = prefix
-        self.telling = 0
+        self.telling: int = 0
         self._next = count(1).__next__
 
     def new_id(self) -> str:

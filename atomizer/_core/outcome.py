@@ -16,6 +16,8 @@ from .identity import Phase
 from .softening import over_soft_limit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..electron import Electron
     from ..payload import Payload
     from ..settings import Settings
@@ -34,8 +36,9 @@ class Outcomes:
     """
 
     def __init__(self, node: str, settings: Settings) -> None:
-        self._node = self.node = node
-        self._utc_ns = self.now_ns = settings.clock.utc_ns
+        self.node: str = node
+        self.now_ns: Callable[[], int] = settings.clock.utc_ns
+        self._node, self._utc_ns = self.node, self.now_ns
 
     def completed(self, started_ns: int, electron: Electron, result: Payload) -> Properties:
         """The atom returned, and its result can be sent."""

@@ -36,7 +36,7 @@ class Report:
 
     def __init__(self, broadcast: Broadcast) -> None:
         self._broadcast = broadcast
-        self.failed = 0
+        self.failed: int = 0
 
     def failure(self, flight: Flight, properties: Properties) -> None:
         """Count a failure, and tell it."""

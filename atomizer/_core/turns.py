@@ -49,7 +49,7 @@ class Turns:
         most_processes: int,
         make_processes: Callable[[], Processes],
     ) -> None:
-        self.waiting = 0
+        self.waiting: int = 0
         self.processes: Processes | None = None
         self._loop = loop
         self._alarm = alarm
