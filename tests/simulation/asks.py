@@ -39,7 +39,7 @@ BUSY = 2.0
 """Seconds in which a world's electrons are sent, and its accidents happen."""
 
 ASKED = {
-    plain: 6,
+    plain: 12,
     silent: 2,
     slow: 2,
     single: 3,
