@@ -113,5 +113,13 @@ def descriptors() -> int:
 
 
 def processes_of_ours() -> list[str]:
-    """List the child processes of this thread, with those that are not reaped."""
-    return Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()
+    """List the child processes of this thread, with those that are not reaped: but not one that Python has for itself."""
+    found = Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()
+    return [number for number in found if b"multiprocessing.resource_tracker" not in _command_of(number)]
+
+
+def _command_of(number: str) -> bytes:
+    try:
+        return Path(f"/proc/{number}/cmdline").read_bytes()
+    except FileNotFoundError:  # it is gone by now
+        return b""
