@@ -113,7 +113,7 @@ def descriptors() -> int:
 
 
 def processes_of_ours() -> list[str]:
-    """List the child processes of this thread, with those that are not reaped: but not one that Python has for itself."""
+    """List the child processes of this thread, with those that are not reaped; not what Python has for itself."""
     found = Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()
     return [number for number in found if b"multiprocessing.resource_tracker" not in _command_of(number)]
 
