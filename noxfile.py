@@ -171,7 +171,7 @@ def faults(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def simulate(session: nox.Session) -> None:
-    """Ten thousand worlds in which everything goes wrong, over every core: `nox -s simulate -- --seeds 100000`."""
+    """Ten thousand worlds in which everything goes wrong, over every core; other numbers with `-- --seeds 100000`."""
     run(session, "tests.simulation", *session.posargs)
 
 

@@ -63,7 +63,8 @@ class Retry(Struct, frozen=True, kw_only=True):
     on: tuple[type[BaseException] | str, ...] = ()
     """
     The exceptions that are worth another attempt, with those derived from them: types, or `module.Name` for what cannot
-    be imported at the sender. Running over the limit is a `TimeoutError`. None given means all.
+    be imported at the sender. Running over the limit is a `TimeoutError`. None given means all. What a child process
+    raises is known by its own name, and by what it is derived from where its type is loaded in the runtime too.
     """
 
     def __post_init__(self) -> None:
@@ -78,8 +79,8 @@ class Requeue(Struct, frozen=True, kw_only=True):
     """
     Send an electron that failed to the other nodes of its route, as a copy that is confirmed first.
 
-    A node on which it failed before passes it on once, so that one that has not tried it comes first. The copy has the
-    same id and deadline, the next attempt's number, and the failures so far.
+    A node on which it failed before passes it on once, so that one that has not tried it may come first; where all are
+    busy, chance decides. The copy has the same id and deadline, the next attempt's number, and the failures so far.
 
     Raises:
         ValueError: A number is out of its range.
